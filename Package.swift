@@ -1,0 +1,119 @@
+// swift-tools-version: 6.2
+// The rooms of the house and the arrows between them. `Docs/Architecture.md` says what lives where and why;
+// `make build` refuses an import that is not declared here.
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+/// Numeric targets are optimised in debug builds too, or the tests take minutes.
+let numeric = strict + [SwiftSetting.unsafeFlags(["-O"], .when(configuration: .debug))]
+
+/// Floating-point contraction stays off so that the portable kernels give the same bits on every machine.
+let kernels: [CSetting] = [
+  .unsafeFlags(["-Wall", "-Wextra", "-Werror", "-ffp-contract=off", "-fno-math-errno"]),
+  .unsafeFlags(["-O3"], .when(configuration: .debug)),
+]
+
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+  name: "pellucid",
+  products: [.executable(name: "pellucid", targets: ["pellucid"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // System libraries.
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(name: "CLibPNG", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+
+    // C: headers that we wrote, whatever is behind them.
+    .target(name: "CKernels", dependencies: ["COpenBLAS"], cSettings: kernels, linkerSettings: [.linkedLibrary("m")]),
+    .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+    .target(
+      name: "CNIfTI", cSettings: [.unsafeFlags(["-I/usr/include/nifti", "-Wall", "-Wextra", "-Werror"])],
+      linkerSettings: [.linkedLibrary("nifti2"), .linkedLibrary("znz"), .linkedLibrary("z"), .linkedLibrary("m")]),
+    .target(name: "CPosix", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+
+    // Base.
+    .target(name: "DurableFiles", dependencies: ["CPosix", crypto], swiftSettings: strict),
+    .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: numeric),
+
+    // Domain.
+    .target(name: "NeuralNet", dependencies: ["TensorCore"], swiftSettings: numeric),
+    .target(name: "Diffusion", dependencies: ["TensorCore"], swiftSettings: numeric),
+    .target(name: "Evaluation", dependencies: ["TensorCore"], swiftSettings: numeric),
+    .target(
+      name: "Volumes", dependencies: ["TensorCore", "DurableFiles", "CNIfTI", "CPNG", "CZlib"], swiftSettings: numeric),
+    .target(name: "Provenance", dependencies: ["DurableFiles"], swiftSettings: strict),
+
+    // Join.
+    .target(name: "Models", dependencies: ["NeuralNet", "Diffusion", "DurableFiles", "TensorCore"], swiftSettings: numeric),
+    .target(name: "Transforms", dependencies: ["Volumes", "TensorCore"], swiftSettings: numeric),
+
+    // Compose.
+    .target(
+      name: "Pipeline",
+      dependencies: [
+        "Models", "Diffusion", "Transforms", "Volumes", "Provenance", "Evaluation", "TensorCore", "DurableFiles",
+      ], swiftSettings: numeric),
+    .target(
+      name: "Training",
+      dependencies: [
+        "Models", "NeuralNet", "Diffusion", "Transforms", "Volumes", "Evaluation", "TensorCore", "DurableFiles", yams,
+      ],
+      swiftSettings: numeric),
+
+    // Tools.
+    .executableTarget(
+      name: "pellucid",
+      dependencies: [
+        "Pipeline", "Training", "Models", "Diffusion", "Volumes", "Evaluation", "Provenance", "TensorCore",
+        "DurableFiles", "NeuralNet", "Transforms", argumentParser, logging,
+      ], swiftSettings: strict),
+
+    // Tests.
+    .target(name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport", swiftSettings: strict),
+    .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles", "TestSupport"], swiftSettings: strict),
+    .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "TestSupport"], swiftSettings: numeric),
+    .testTarget(name: "NeuralNetTests", dependencies: ["NeuralNet", "TensorCore", "TestSupport"], swiftSettings: numeric),
+    .testTarget(name: "DiffusionTests", dependencies: ["Diffusion", "TensorCore", "TestSupport"], swiftSettings: numeric),
+    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TensorCore", "TestSupport"], swiftSettings: numeric),
+    .testTarget(
+      name: "VolumesTests", dependencies: ["Volumes", "TensorCore", "DurableFiles", "TestSupport"], exclude: [],
+      swiftSettings: numeric),
+    .testTarget(name: "ProvenanceTests", dependencies: ["Provenance", "DurableFiles", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "ModelsTests", dependencies: ["Models", "NeuralNet", "Diffusion", "TensorCore", "DurableFiles", "TestSupport"],
+      exclude: ["Fixtures"], swiftSettings: numeric),
+    .testTarget(
+      name: "TransformsTests", dependencies: ["Transforms", "Volumes", "TensorCore", "TestSupport"],
+      swiftSettings: numeric),
+    .testTarget(
+      name: "PipelineTests",
+      dependencies: ["Pipeline", "Models", "Diffusion", "Volumes", "Provenance", "TensorCore", "DurableFiles", "TestSupport"],
+      swiftSettings: numeric),
+    .testTarget(
+      name: "TrainingTests",
+      dependencies: [
+        "Training", "Models", "NeuralNet", "Diffusion", "Volumes", "Transforms", "TensorCore", "DurableFiles", "TestSupport",
+      ], swiftSettings: numeric),
+    .testTarget(
+      name: "EndToEndTests", dependencies: ["pellucid", "Volumes", "TensorCore", "DurableFiles", "TestSupport"],
+      swiftSettings: strict),
+  ],
+  swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,3 @@
+#ifndef CNIfTI_H
+#define CNIfTI_H
+#endif

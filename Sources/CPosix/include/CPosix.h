@@ -1,0 +1,3 @@
+#ifndef CPosix_H
+#define CPosix_H
+#endif

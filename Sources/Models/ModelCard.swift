@@ -1,0 +1,291 @@
+/// Everything a model file says about itself: one JSON document in the `__metadata__` of its `.safetensors` file.
+///
+/// Fields that a published checkpoint cannot supply are optional; `pellucid models info` shows them as "not stated".
+public struct ModelCard: Codable, Sendable, Equatable {
+  /// Version of this document's format.
+  public var formatVersion: Int
+  /// Short name, such as `ct-denoise`.
+  public var name: String
+  /// Version of the weights under that name.
+  public var version: String
+  /// What the model does.
+  public var task: ModelTask
+  /// The network's shape.
+  public var architecture: UNetConfiguration
+  /// Timestep labels that the network was trained on, ascending, and the name of the set.
+  public var labelSet: LabelSetRecord
+  /// The noise schedule, by name and end points.
+  public var noiseSchedule: NoiseScheduleRecord
+  /// What the network's output means.
+  public var prediction: PredictionRecord
+  /// How voxel values become network values, and back.
+  public var intensity: IntensityContract
+  /// The inputs that the model is meant for.
+  public var envelope: InputEnvelope
+  /// How the degraded inputs were made; `pellucid degrade --model` repeats it.
+  public var degradation: DegradationRecord?
+  /// What made the weights.
+  public var training: TrainingRecord?
+  /// Measured quality: one row per data set and condition.
+  public var quality: [QualityRecord]
+  /// Licence of the weights, as an SPDX identifier where there is one.
+  public var licence: String?
+  /// What to cite.
+  public var citation: [String]
+  /// What it is for, and what not.
+  public var intendedUse: String?
+
+  /// The format that this version of Pellucid writes.
+  public static let currentFormatVersion = 1
+
+  /// A card from its parts.
+  public init(
+    formatVersion: Int = ModelCard.currentFormatVersion, name: String, version: String = "1", task: ModelTask,
+    architecture: UNetConfiguration, labelSet: LabelSetRecord, noiseSchedule: NoiseScheduleRecord,
+    prediction: PredictionRecord, intensity: IntensityContract, envelope: InputEnvelope,
+    degradation: DegradationRecord? = nil, training: TrainingRecord? = nil, quality: [QualityRecord] = [],
+    licence: String? = nil, citation: [String] = [], intendedUse: String? = nil
+  ) {
+    self.formatVersion = formatVersion
+    self.name = name
+    self.version = version
+    self.task = task
+    self.architecture = architecture
+    self.labelSet = labelSet
+    self.noiseSchedule = noiseSchedule
+    self.prediction = prediction
+    self.intensity = intensity
+    self.envelope = envelope
+    self.degradation = degradation
+    self.training = training
+    self.quality = quality
+    self.licence = licence
+    self.citation = citation
+    self.intendedUse = intendedUse
+  }
+}
+
+/// What a model does.
+public enum ModelTask: String, Codable, Sendable, CaseIterable {
+  /// Removes noise: one condition slice, same grid.
+  case denoise
+  /// Makes the slice between two neighbours: two condition slices.
+  case superResolve = "super-resolve"
+  /// Turns one contrast into another: one condition slice, same grid.
+  case translate
+
+  /// Condition images that the network sees beside the noisy one.
+  public var conditionChannels: Int { self == .superResolve ? 2 : 1 }
+}
+
+/// The U-Net's shape (ALGORITHMS 2.6; the architecture of DDIM and Fast-DDPM).
+public struct UNetConfiguration: Codable, Sendable, Equatable {
+  /// Input channels: conditions first, then the noisy image.
+  public var inputChannels: Int
+  /// Output channels.
+  public var outputChannels: Int
+  /// Channels at full resolution; a multiple of 32 (the group norm has 32 groups).
+  public var baseChannels: Int
+  /// Channels of each level, as multiples of `baseChannels`, full resolution first.
+  public var channelMultipliers: [Int]
+  /// Residual blocks per level on the way down; one more on the way up.
+  public var residualBlocks: Int
+  /// Levels whose residual blocks are followed by self-attention (0 = full resolution).
+  public var attentionLevels: [Int]
+  /// Whether the bottleneck has self-attention between its two residual blocks, as in the published network.
+  public var bottleneckAttention: Bool
+
+  /// A configuration from its parts.
+  public init(
+    inputChannels: Int, outputChannels: Int = 1, baseChannels: Int, channelMultipliers: [Int],
+    residualBlocks: Int = 2, attentionLevels: [Int] = [], bottleneckAttention: Bool = true
+  ) {
+    self.inputChannels = inputChannels
+    self.outputChannels = outputChannels
+    self.baseChannels = baseChannels
+    self.channelMultipliers = channelMultipliers
+    self.residualBlocks = residualBlocks
+    self.attentionLevels = attentionLevels
+    self.bottleneckAttention = bottleneckAttention
+  }
+
+  /// The published Fast-DDPM network (113.67 M parameters) for `conditions` condition images.
+  public static func published(conditions: Int) -> UNetConfiguration {
+    UNetConfiguration(
+      inputChannels: conditions + 1, baseChannels: 128, channelMultipliers: [1, 1, 2, 2, 4, 4], attentionLevels: [4])
+  }
+
+  /// In-plane extents must be multiples of this: one halving per level after the first.
+  public var sizeMultiple: Int { 1 << (channelMultipliers.count - 1) }
+}
+
+/// The labels that a network was trained on.
+public struct LabelSetRecord: Codable, Sendable, Equatable {
+  /// `uniform-10`, `non-uniform-10`, … or `custom`.
+  public var name: String
+  /// The labels, ascending.
+  public var labels: [Int]
+
+  /// A record from its parts.
+  public init(name: String, labels: [Int]) {
+    self.name = name
+    self.labels = labels
+  }
+}
+
+/// A noise schedule by name and end points.
+public struct NoiseScheduleRecord: Codable, Sendable, Equatable {
+  /// `linear`, `quad`, …: see `NoiseSchedule`.
+  public var name: String
+  /// The first beta.
+  public var betaStart: Double
+  /// The last beta.
+  public var betaEnd: Double
+  /// The number of labels.
+  public var timesteps: Int
+
+  /// A record from its parts; the default is the published one.
+  public init(name: String = "linear", betaStart: Double = 1e-4, betaEnd: Double = 2e-2, timesteps: Int = 1000) {
+    self.name = name
+    self.betaStart = betaStart
+    self.betaEnd = betaEnd
+    self.timesteps = timesteps
+  }
+}
+
+/// What the network's output means.
+public struct PredictionRecord: Codable, Sendable, Equatable {
+  /// The quantity that the raw output stands for.
+  public enum Kind: String, Codable, Sendable, CaseIterable {
+    /// The noise: `epsilon = output` (published checkpoints).
+    case noise
+    /// The clean image: `data = skip + residualScale * output`.
+    case data
+    /// `v = a * epsilon - s * data`: `v = output`.
+    case velocity
+  }
+  /// What is added to the output of a data prediction.
+  public enum Skip: String, Codable, Sendable, CaseIterable {
+    /// Nothing.
+    case none
+    /// The condition image (the mean of the conditions where there are several).
+    case condition
+  }
+  /// The quantity.
+  public var kind: Kind
+  /// For `data`: what the network corrects.
+  public var skip: Skip
+  /// For `data`: the factor on the raw output.
+  public var residualScale: Float
+  /// Whether samplers clamp the predicted clean image to [-1, 1] at every step by default.
+  public var clampData: Bool
+
+  /// A record from its parts.
+  public init(kind: Kind, skip: Skip = .none, residualScale: Float = 1, clampData: Bool) {
+    self.kind = kind
+    self.skip = skip
+    self.residualScale = residualScale
+    self.clampData = clampData
+  }
+}
+
+/// How voxel values become network values in [-1, 1], and back.
+public enum IntensityContract: Codable, Sendable, Equatable {
+  /// Clip to `[low, high]` in the volume's own unit (HU for CT) and scale to [-1, 1].
+  case window(low: Double, high: Double)
+  /// Scale by two percentiles of the whole volume (never of a slice), for MR.
+  case percentiles(low: Double, high: Double)
+  /// The container's full range (0…255 or 0…65535) to [-1, 1], as the published code does for PNG.
+  case fullRange
+}
+
+/// The inputs that a model is meant for; outside them a run warns, far outside it refuses.
+public struct InputEnvelope: Codable, Sendable, Equatable {
+  /// `CT`, `MR`, …
+  public var modality: String?
+  /// In-plane voxel size in mm: smallest and largest.
+  public var inPlaneSpacing: [Double]?
+  /// Slice distance in mm: smallest and largest.
+  public var sliceSpacing: [Double]?
+  /// In-plane extent in pixels: smallest and largest.
+  public var size: [Int]?
+
+  /// An envelope from its parts; nil means "not stated".
+  public init(
+    modality: String? = nil, inPlaneSpacing: [Double]? = nil, sliceSpacing: [Double]? = nil, size: [Int]? = nil
+  ) {
+    self.modality = modality
+    self.inPlaneSpacing = inPlaneSpacing
+    self.sliceSpacing = sliceSpacing
+    self.size = size
+  }
+}
+
+/// How degraded inputs are made.
+public struct DegradationRecord: Codable, Sendable, Equatable {
+  /// `low-dose-ct`, `rician`, `thick-slices`.
+  public var kind: String
+  /// Strengths that the model was trained on, weakest first: doses as fractions of normal, noise levels, factors.
+  public var levels: [Double]
+  /// Further parameters by name, such as `photons` and `views`.
+  public var parameters: [String: Double]
+
+  /// A record from its parts.
+  public init(kind: String, levels: [Double], parameters: [String: Double] = [:]) {
+    self.kind = kind
+    self.levels = levels
+    self.parameters = parameters
+  }
+}
+
+/// What made the weights.
+public struct TrainingRecord: Codable, Sendable, Equatable {
+  /// One line per data set with the part that was used, and its licence.
+  public var data: [String]
+  /// Parts kept out of training.
+  public var heldOut: [String]
+  /// Optimiser steps.
+  public var steps: Int
+  /// Samples seen.
+  public var samples: Int
+  /// Seed of everything random.
+  public var seed: UInt64
+  /// The command that was run.
+  public var command: String
+  /// The configuration file, whole.
+  public var configuration: String
+  /// Version or commit of the code that trained.
+  public var software: String
+
+  /// A record from its parts.
+  public init(
+    data: [String], heldOut: [String], steps: Int, samples: Int, seed: UInt64, command: String, configuration: String,
+    software: String
+  ) {
+    self.data = data
+    self.heldOut = heldOut
+    self.steps = steps
+    self.samples = samples
+    self.seed = seed
+    self.command = command
+    self.configuration = configuration
+    self.software = software
+  }
+}
+
+/// One measured row of quality.
+public struct QualityRecord: Codable, Sendable, Equatable {
+  /// Data set and slices.
+  public var data: String
+  /// Condition: dose, noise level, sampler.
+  public var condition: String
+  /// Figures by name, such as `psnr`, `psnrInput`, `ssim`.
+  public var figures: [String: Double]
+
+  /// A row from its parts.
+  public init(data: String, condition: String, figures: [String: Double]) {
+    self.data = data
+    self.condition = condition
+    self.figures = figures
+  }
+}

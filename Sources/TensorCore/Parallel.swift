@@ -1,0 +1,57 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// The only place that makes threads.
+///
+/// Work is split over outputs, never over reductions, and the pieces do not depend on the number of threads: results
+/// are the same bits for any thread count.
+public enum Parallel {
+  private static let configured = Atomic<Int>(0)
+
+  /// Threads that `forEach` uses: what `setThreadCount` said, else the active processors.
+  public static var threadCount: Int {
+    let count = configured.load(ordering: .relaxed)
+    return count > 0 ? count : ProcessInfo.processInfo.activeProcessorCount
+  }
+
+  /// Sets the number of threads for the whole process; 0 means one per active processor.
+  public static func setThreadCount(_ count: Int) {
+    precondition(count >= 0)
+    configured.store(count, ordering: .relaxed)
+  }
+
+  /// Runs `body(0)` … `body(count - 1)`, several at a time, and returns when all are done.
+  ///
+  /// The calls may run in any order and on any thread; each must write to places that no other call touches.
+  public static func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
+    let workers = min(threadCount, count)
+    guard workers > 1 else {
+      for index in 0..<max(count, 0) { body(index) }
+      return
+    }
+    let next = Atomic<Int>(0)
+    DispatchQueue.concurrentPerform(iterations: workers) { _ in
+      while true {
+        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard index < count else { return }
+        body(index)
+      }
+    }
+  }
+}
+
+/// A pointer that may cross into `Parallel.forEach`; the caller vouches that the pieces do not overlap.
+public struct SharedPointer<Element>: @unchecked Sendable {
+  /// The address of the first element.
+  public let pointer: UnsafeMutablePointer<Element>
+
+  /// Wraps a writable address.
+  public init(_ pointer: UnsafeMutablePointer<Element>) { self.pointer = pointer }
+
+  /// Wraps a read-only address; it must only be read.
+  public init(reading pointer: UnsafePointer<Element>) { self.pointer = UnsafeMutablePointer(mutating: pointer) }
+
+  /// The address of element `offset`.
+  public static func + (a: Self, offset: Int) -> UnsafeMutablePointer<Element> { a.pointer + offset }
+}

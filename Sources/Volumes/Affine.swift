@@ -1,0 +1,31 @@
+/// The map from voxel indices (column, row, slice) to scanner coordinates in mm (NIfTI: +x right, +y anterior,
+/// +z superior).
+public struct Affine: Sendable, Equatable {
+  /// Three rows of four: `[x, y, z] = m · [i, j, k, 1]`.
+  public var rows: [[Double]]
+
+  /// An affine from its three rows of four numbers.
+  public init(rows: [[Double]]) {
+    precondition(rows.count == 3 && rows.allSatisfy { $0.count == 4 })
+    self.rows = rows
+  }
+
+  /// Voxels of the given size in mm along x, y, z, no rotation, origin at the first voxel.
+  public static func scaling(_ spacing: [Double]) -> Affine {
+    precondition(spacing.count == 3)
+    return Affine(rows: (0..<3).map { r in (0..<4).map { $0 == r ? spacing[r] : 0 } })
+  }
+
+  /// Lengths in mm of one step along i, j and k.
+  public var spacing: [Double] {
+    (0..<3).map { c in ((0..<3).reduce(0) { $0 + rows[$1][c] * rows[$1][c] }).squareRoot() }
+  }
+
+  /// Determinant of the 3 × 3 part; zero means not invertible.
+  public var determinant: Double {
+    let m = rows
+    return m[0][0] * (m[1][1] * m[2][2] - m[1][2] * m[2][1])
+      - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
+      + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])
+  }
+}
