@@ -71,6 +71,9 @@ public struct Tensor: Sendable {
     }
   }
 
+  /// The address of the first element, for reading while this value lives.
+  var base: UnsafePointer<Float> { UnsafePointer(storage.pointer) }
+
   private mutating func makeUnique() {
     guard !isKnownUniquelyReferenced(&storage) else { return }
     let copy = TensorStorage(count: count)

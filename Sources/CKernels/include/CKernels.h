@@ -1,5 +1,10 @@
 #ifndef CKERNELS_H
 #define CKERNELS_H
 // Every hot loop, behind one entry point each. Private headers lie beside the sources.
+#include "ck_activation.h"
+#include "ck_convolution.h"
+#include "ck_dispatch.h"
+#include "ck_elementwise.h"
+#include "ck_group_norm.h"
 #include "ck_random.h"
 #endif

@@ -1,0 +1,105 @@
+// Direct convolution of NHWC images, forward and weight gradient; the input gradient is a forward convolution with
+// flipped weights.
+//
+// Layout. Weights arrive as [ky, kx, in, out] and are packed to [block of out][ky][kx][in][out within block], a block
+// being two vectors wide (one where there are no more channels than that), so that the inner loop streams them.
+//
+// Blocking. A strip of output rows copies the input rows that it reads into a scratch with its zero padding, which
+// keeps border tests out of the inner loop and the strip in the level-2 cache. The register tile is TILE pixels by one
+// block: 12 x 32 with AVX-512 (24 accumulators), 6 x 16 with AVX2, 6 x 8 in the portable body. Each output is one sum
+// in the order (ky, kx, in), whatever the strip, tile, batch or thread.
+//
+// The weight gradient uses the same tile with roles exchanged: 12 input channels by one block of output channels,
+// summed over the pixels of a row.
+#include "ck_convolution.h"
+#include "ck_dispatch.h"
+#include "vector.h"
+
+// Two vectors per block unless the output channels fit one.
+static int block_vectors(int out_channels, int lanes) { return out_channels <= lanes ? 1 : 2; }
+
+// Columns of the padded strip: everything that the windows of one row touch.
+static int strip_width(const ck_conv_shape *s) { return (s->out_width - 1) * s->stride + s->kernel; }
+
+static size_t strip_count(const ck_conv_shape *s, int rows) {
+  return (size_t)((rows - 1) * s->stride + s->kernel) * (size_t)strip_width(s) * (size_t)s->in_channels;
+}
+
+static void fill_strip(const ck_conv_shape *s, const float *in, int first_row, int rows, float *scratch) {
+  const int width = strip_width(s), height = (rows - 1) * s->stride + s->kernel, channels = s->in_channels;
+  const int left = s->pad_left < width ? s->pad_left : width;
+  int inside = s->width < width - left ? s->width : width - left;
+  const int right = width - left - inside;
+  for (int r = 0; r < height; r++) {
+    float *target = scratch + (size_t)r * width * channels;
+    const int y = first_row * s->stride + r - s->pad_top;
+    if (y < 0 || y >= s->height) {
+      memset(target, 0, (size_t)width * channels * sizeof(float));
+      continue;
+    }
+    memset(target, 0, (size_t)left * channels * sizeof(float));
+    memcpy(target + (size_t)left * channels, in + (size_t)y * s->width * channels,
+           (size_t)inside * channels * sizeof(float));
+    memset(target + (size_t)(left + inside) * channels, 0, (size_t)right * channels * sizeof(float));
+  }
+}
+
+#define BODY "convolution_body.h"
+#include "vector_bodies.h"
+
+static int lanes(void) {
+  ck_isa_t isa = ck_isa();
+  return isa == CK_AVX512 ? 16 : isa == CK_AVX2 ? 8 : 4;
+}
+
+int ck_conv_gradient_stride(const ck_conv_shape *s) {
+  int block = block_vectors(s->out_channels, lanes()) * lanes();
+  return (s->out_channels + block - 1) / block * block;
+}
+
+size_t ck_conv_packed_count(const ck_conv_shape *s) {
+  return (size_t)s->kernel * s->kernel * s->in_channels * ck_conv_gradient_stride(s);
+}
+
+void ck_conv_pack(const ck_conv_shape *s, const float *weights, float *packed) {
+  const int block = block_vectors(s->out_channels, lanes()) * lanes();
+  const int stride = ck_conv_gradient_stride(s), taps = s->kernel * s->kernel * s->in_channels;
+  for (int first = 0; first < stride; first += block) {
+    int used = s->out_channels - first < block ? s->out_channels - first : block;
+    for (int t = 0; t < taps; t++) {
+      memcpy(packed, weights + (size_t)t * s->out_channels + first, (size_t)used * sizeof(float));
+      memset(packed + used, 0, (size_t)(block - used) * sizeof(float));
+      packed += block;
+    }
+  }
+}
+
+void ck_conv_flip(int kernel, int in_channels, int out_channels, const float *weights, float *flipped) {
+  const int taps = kernel * kernel;
+  for (int t = 0; t < taps; t++)
+    for (int i = 0; i < in_channels; i++)
+      for (int o = 0; o < out_channels; o++)
+        flipped[((size_t)(taps - 1 - t) * out_channels + o) * in_channels + i] =
+            weights[((size_t)t * in_channels + i) * out_channels + o];
+}
+
+int ck_conv_strip_rows(const ck_conv_shape *s) {
+  const size_t budget = 96 * 1024;  // floats: 384 KiB, well inside a level-2 cache
+  int rows = 1;
+  while (rows < 16 && rows < s->out_height && strip_count(s, rows + 1) <= budget) rows++;
+  return rows;
+}
+
+size_t ck_conv_scratch_count(const ck_conv_shape *s, int rows) {
+  return strip_count(s, rows) + (size_t)s->out_width * ck_conv_gradient_stride(s);
+}
+
+void ck_conv_forward(const ck_conv_shape *shape, const float *in, const float *packed, const float *bias,
+                     const float *residual, int first_row, int rows, float *scratch, float *out) {
+  CK_DISPATCH(conv_forward, shape, in, packed, bias, residual, first_row, rows, scratch, out);
+}
+
+void ck_conv_weight_gradient(const ck_conv_shape *shape, const float *in, const float *out_gradient, int first_row,
+                             int rows, float *scratch, float *gradient) {
+  CK_DISPATCH(conv_weight_gradient, shape, in, out_gradient, first_row, rows, scratch, gradient);
+}

@@ -1,0 +1,56 @@
+// Group normalisation with SiLU, softmax, and the exponential that they share.
+//
+// Group norm works on chunks of pixels of one NHWC image: sums per channel first (float over 64 pixels, then double),
+// which the caller adds up in a fixed order into statistics per group; then one pass that applies a scale and an offset
+// per channel and the activation. The gradient has the same two passes.
+#include "ck_group_norm.h"
+
+#include <math.h>
+
+#include "ck_activation.h"
+#include "ck_dispatch.h"
+#include "vector.h"
+
+#define BODY "group_norm_body.h"
+#include "vector_bodies.h"
+
+void ck_norm_sums(const float *x, size_t pixels, int channels, const float *shift, double *sums) {
+  CK_DISPATCH(norm_sums, x, pixels, channels, shift, sums);
+}
+void ck_norm_apply(const float *x, size_t pixels, int channels, const float *scale, const float *offset, int silu,
+                   float *y) {
+  CK_DISPATCH(norm_apply, x, pixels, channels, scale, offset, silu, y);
+}
+void ck_norm_gradient_sums(const float *x, const float *dy, size_t pixels, int channels, const float *scale,
+                           const float *offset, const float *shift, int silu, double *sums) {
+  CK_DISPATCH(norm_gradient_sums, x, dy, pixels, channels, scale, offset, shift, silu, sums);
+}
+void ck_norm_gradient_apply(const float *x, const float *dy, size_t pixels, int channels, const float *scale,
+                            const float *offset, int silu, const float *by_x, const float *constant, float *dx) {
+  CK_DISPATCH(norm_gradient_apply, x, dy, pixels, channels, scale, offset, silu, by_x, constant, dx);
+}
+void ck_softmax_rows(float *x, size_t rows, size_t columns, float scale) {
+  CK_DISPATCH(softmax_rows, x, rows, columns, scale);
+}
+void ck_silu(const float *x, size_t count, float *y) { CK_DISPATCH(silu, x, count, y); }
+void ck_silu_gradient(const float *x, const float *dy, size_t count, float *dx) {
+  CK_DISPATCH(silu_gradient, x, dy, count, dx);
+}
+
+void ck_reference_group_norm(const float *x, size_t pixels, int channels, int groups, double epsilon,
+                             const float *gamma, const float *beta, int silu, float *y) {
+  const int width = channels / groups;
+  for (int g = 0; g < groups; g++) {
+    const double count = (double)pixels * width;
+    double mean = 0, variance = 0;
+    for (size_t p = 0; p < pixels; p++)
+      for (int c = g * width; c < (g + 1) * width; c++) mean += x[p * channels + c] / count;
+    for (size_t p = 0; p < pixels; p++)
+      for (int c = g * width; c < (g + 1) * width; c++) variance += pow(x[p * channels + c] - mean, 2) / count;
+    for (size_t p = 0; p < pixels; p++)
+      for (int c = g * width; c < (g + 1) * width; c++) {
+        double z = (x[p * channels + c] - mean) / sqrt(variance + epsilon) * gamma[c] + beta[c];
+        y[p * channels + c] = (float)(silu ? z / (1 + exp(-z)) : z);
+      }
+  }
+}

@@ -1,0 +1,134 @@
+// Bodies of the normalisation kernels; channels are a multiple of 32 and so of VL.
+
+// exp(x) for x <= 88, relative error about 1e-7: x = n ln 2 + r, polynomial in r, exponent by integer addition.
+INLINE vf FN(vexp)(vf x) {
+  x = __builtin_elementwise_min(__builtin_elementwise_max(x, SPLAT(-87.0f)), SPLAT(88.0f));
+  vf n = FMA(x, SPLAT(1.44269504088896341f), SPLAT(12582912.0f)) - SPLAT(12582912.0f);
+  vf r = FMA(n, SPLAT(-0.693145751953125f), x);
+  r = FMA(n, SPLAT(-1.42860682030941723e-6f), r);
+  vf p = SPLAT(1.9875691500e-4f);
+  p = FMA(p, r, SPLAT(1.3981999507e-3f));
+  p = FMA(p, r, SPLAT(8.3334519073e-3f));
+  p = FMA(p, r, SPLAT(4.1665795894e-2f));
+  p = FMA(p, r, SPLAT(1.6666665459e-1f));
+  p = FMA(p, r, SPLAT(5.0000001201e-1f));
+  p = FMA(p, r * r, r + SPLAT(1.0f));
+  vi exponent = (__builtin_convertvector(n, vi) + 127) << 23;
+  vf power;
+  memcpy(&power, &exponent, sizeof power);
+  return p * power;
+}
+
+INLINE vf FN(vsigmoid)(vf x) { return SPLAT(1.0f) / (SPLAT(1.0f) + FN(vexp)(-x)); }
+
+INLINE vf FN(load)(const float *p) { return *(const vf *)p; }
+
+static void FN(norm_sums)(const float *x, size_t pixels, int channels, const float *shift, double *sums) {
+  // Up to 64 pixels are summed in float, then added in double.
+  for (int c = 0; c < channels; c += VL) {
+    vf offset = FN(load)(shift + c);
+    for (size_t first = 0; first < pixels; first += 64) {
+      size_t end = first + 64 < pixels ? first + 64 : pixels;
+      vf sum = {}, square = {};
+      for (size_t p = first; p < end; p++) {
+        vf v = FN(load)(x + p * channels + c) - offset;
+        sum += v;
+        square = FMA(v, v, square);
+      }
+      for (int i = 0; i < VL; i++) {
+        sums[c + i] += sum[i];
+        sums[channels + c + i] += square[i];
+      }
+    }
+  }
+}
+
+static void FN(norm_apply)(const float *x, size_t pixels, int channels, const float *scale, const float *offset,
+                           int silu, float *y) {
+  for (size_t p = 0; p < pixels; p++) {
+    for (int c = 0; c < channels; c += VL) {
+      vf z = FMA(FN(load)(x + p * channels + c), FN(load)(scale + c), FN(load)(offset + c));
+      *(vf *)(y + p * channels + c) = silu ? z * FN(vsigmoid)(z) : z;
+    }
+  }
+}
+
+// dL/dz from dL/dy: y = z sigmoid(z) has y' = s + z s (1 - s).
+INLINE vf FN(gradient_before)(vf z, vf dy, int silu) {
+  if (!silu) return dy;
+  vf s = FN(vsigmoid)(z);
+  return dy * FMA(z * s, SPLAT(1.0f) - s, s);
+}
+
+static void FN(norm_gradient_sums)(const float *x, const float *dy, size_t pixels, int channels, const float *scale,
+                                   const float *offset, const float *shift, int silu, double *sums) {
+  for (int c = 0; c < channels; c += VL) {
+    vf a = FN(load)(scale + c), b = FN(load)(offset + c), m = FN(load)(shift + c);
+    for (size_t first = 0; first < pixels; first += 64) {
+      size_t end = first + 64 < pixels ? first + 64 : pixels;
+      vf sum = {}, product = {};
+      for (size_t p = first; p < end; p++) {
+        vf v = FN(load)(x + p * channels + c);
+        vf dz = FN(gradient_before)(FMA(v, a, b), FN(load)(dy + p * channels + c), silu);
+        sum += dz;
+        product = FMA(dz, v - m, product);
+      }
+      for (int i = 0; i < VL; i++) {
+        sums[c + i] += sum[i];
+        sums[channels + c + i] += product[i];
+      }
+    }
+  }
+}
+
+static void FN(norm_gradient_apply)(const float *x, const float *dy, size_t pixels, int channels, const float *scale,
+                                    const float *offset, int silu, const float *by_x, const float *constant,
+                                    float *dx) {
+  for (size_t p = 0; p < pixels; p++) {
+    for (int c = 0; c < channels; c += VL) {
+      vf v = FN(load)(x + p * channels + c), a = FN(load)(scale + c);
+      vf dz = FN(gradient_before)(FMA(v, a, FN(load)(offset + c)), FN(load)(dy + p * channels + c), silu);
+      *(vf *)(dx + p * channels + c) = FMA(dz, a, FMA(v, FN(load)(by_x + c), FN(load)(constant + c)));
+    }
+  }
+}
+
+static void FN(softmax_rows)(float *x, size_t rows, size_t columns, float scale) {
+  for (size_t r = 0; r < rows; r++, x += columns) {
+    float high = x[0];
+    for (size_t c = 1; c < columns; c++) high = x[c] > high ? x[c] : high;
+    double sum = 0;
+    size_t c = 0;
+    for (; c + VL <= columns; c += VL) {
+      vf e = FN(vexp)((FN(load)(x + c) - SPLAT(high)) * SPLAT(scale));
+      *(vf *)(x + c) = e;
+      for (int i = 0; i < VL; i++) sum += e[i];
+    }
+    if (c < columns) {
+      vf e = {};
+      for (size_t i = c; i < columns; i++) e[i - c] = (x[i] - high) * scale;
+      e = FN(vexp)(e);
+      for (size_t i = c; i < columns; i++) sum += x[i] = e[i - c];
+    }
+    float inverse = (float)(1.0 / sum);
+    for (c = 0; c < columns; c++) x[c] *= inverse;
+  }
+}
+
+static void FN(silu)(const float *x, size_t count, float *y) {
+  size_t i = 0;
+  for (; i + VL <= count; i += VL) {
+    vf v = FN(load)(x + i);
+    *(vf *)(y + i) = v * FN(vsigmoid)(v);
+  }
+  for (; i < count; i++) {
+    vf v = SPLAT(x[i]);
+    y[i] = (v * FN(vsigmoid)(v))[0];
+  }
+}
+
+static void FN(silu_gradient)(const float *x, const float *dy, size_t count, float *dx) {
+  size_t i = 0;
+  for (; i + VL <= count; i += VL) *(vf *)(dx + i) = FN(gradient_before)(FN(load)(x + i), FN(load)(dy + i), 1);
+  for (; i < count; i++) dx[i] = FN(gradient_before)(SPLAT(x[i]), SPLAT(dy[i]), 1)[0];
+}

@@ -1,0 +1,17 @@
+#ifndef CK_DISPATCH_H
+#define CK_DISPATCH_H
+
+/// The instruction sets that kernels have bodies for, poorest first.
+typedef enum { CK_PORTABLE = 0, CK_AVX2 = 1, CK_AVX512 = 2 } ck_isa_t;
+
+/// The instruction set in use: the best that the processor has, or the one that PELLUCID_ISA
+/// (portable, avx2, avx512) names if the processor has it.
+ck_isa_t ck_isa(void);
+
+/// The best that the processor has.
+ck_isa_t ck_best_isa(void);
+
+/// Forces an instruction set (for tests); one that the processor lacks is ignored. Returns what is in use now.
+ck_isa_t ck_force_isa(ck_isa_t isa);
+
+#endif

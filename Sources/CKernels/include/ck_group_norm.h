@@ -1,0 +1,25 @@
+#ifndef CK_GROUP_NORM_H
+#define CK_GROUP_NORM_H
+#include <stddef.h>
+
+/// Adds to sums[2*channels] the sums over `pixels` of (x - shift) and (x - shift)^2 per channel; `shift` [channels]
+/// keeps the squares from cancelling.
+void ck_norm_sums(const float *x, size_t pixels, int channels, const float *shift, double *sums);
+
+/// y = x * scale + offset per channel, followed by x * sigmoid(x) if `silu`.
+void ck_norm_apply(const float *x, size_t pixels, int channels, const float *scale, const float *offset, int silu,
+                   float *y);
+
+/// For z = x * scale + offset and y = silu(z) (or y = z): adds to sums[2*channels] the sums over pixels of dz and
+/// dz * (x - shift) per channel, dz being the gradient with respect to z.
+void ck_norm_gradient_sums(const float *x, const float *dy, size_t pixels, int channels, const float *scale,
+                           const float *offset, const float *shift, int silu, double *sums);
+
+/// dx = dz * scale + x * by_x + constant per channel (the gradient of normalisation with its statistics).
+void ck_norm_gradient_apply(const float *x, const float *dy, size_t pixels, int channels, const float *scale,
+                            const float *offset, int silu, const float *by_x, const float *constant, float *dx);
+
+/// The readable oracle: group norm of one image [pixels, channels], then SiLU if asked.
+void ck_reference_group_norm(const float *x, size_t pixels, int channels, int groups, double epsilon,
+                             const float *gamma, const float *beta, int silu, float *y);
+#endif

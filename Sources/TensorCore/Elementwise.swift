@@ -1,0 +1,144 @@
+import CKernels
+
+extension Tensor {
+  /// Pieces that elementwise work is cut into; fixed, so that results do not depend on the number of threads.
+  static let pieceCount = 1 << 16
+
+  /// `self += other`, shapes equal.
+  public mutating func add(_ other: Tensor) {
+    precondition(shape == other.shape, "cannot add \(other.shape) to \(shape)")
+    let count = count
+    withUnsafeMutableBuffer { target in
+      guard count > 0 else { return }
+      let target = SharedPointer(target.baseAddress!)
+      Parallel.forEach((count + Self.pieceCount - 1) / Self.pieceCount) { piece in
+        let first = piece * Self.pieceCount
+        ck_add(target + first, other.base + first, min(Self.pieceCount, count - first))
+      }
+    }
+  }
+
+  /// `self = a * self + b * other`, shapes equal.
+  public mutating func scale(by a: Float, adding other: Tensor, times b: Float) {
+    precondition(shape == other.shape, "cannot combine \(other.shape) with \(shape)")
+    let count = count
+    withUnsafeMutableBuffer { target in
+      guard count > 0 else { return }
+      let target = SharedPointer(target.baseAddress!)
+      Parallel.forEach((count + Self.pieceCount - 1) / Self.pieceCount) { piece in
+        let first = piece * Self.pieceCount
+        ck_scale_add(target + first, a, other.base + first, b, min(Self.pieceCount, count - first))
+      }
+    }
+  }
+
+  /// The sum of squares, in double.
+  public var sumOfSquares: Double { ck_sum_of_squares(base, count) }
+
+  /// x · sigmoid(x), elementwise.
+  public func silu() -> Tensor {
+    var out = Tensor(uninitialized: shape)
+    out.withUnsafeMutableBuffer { ck_silu(base, $0.count, $0.baseAddress) }
+    return out
+  }
+
+  /// The gradient of `silu()` at `self`.
+  public func siluGradient(_ outGradient: Tensor) -> Tensor {
+    precondition(shape == outGradient.shape)
+    var out = Tensor(uninitialized: shape)
+    out.withUnsafeMutableBuffer { ck_silu_gradient(base, outGradient.base, $0.count, $0.baseAddress) }
+    return out
+  }
+
+  /// Sums over all but the last dimension: `[c]`.
+  public func channelSums() -> Tensor {
+    let channels = shape[shape.count - 1]
+    return Tensor(pixelSums(pixels: count / max(channels, 1), channels: channels, at: 0), shape: [channels])
+  }
+
+  /// Sums over the pixels of each image: `[n, c]`.
+  public func imageChannelSums() -> Tensor {
+    let (n, channels) = (shape[0], shape[shape.count - 1])
+    let pixels = count / max(n * channels, 1)
+    let sums = (0..<n).flatMap { pixelSums(pixels: pixels, channels: channels, at: $0 * pixels * channels) }
+    return Tensor(sums, shape: [n, channels])
+  }
+
+  private func pixelSums(pixels: Int, channels: Int, at offset: Int) -> [Float] {
+    var sums = [Double](repeating: 0, count: channels)
+    ck_channel_sums(base + offset, pixels, Int32(channels), &sums)
+    return sums.map { Float($0) }
+  }
+}
+
+extension Tensor {
+  /// Images with the channels of both, those of `self` first.
+  public func concatenatingChannels(_ other: Tensor) -> Tensor {
+    precondition(shape.dropLast() == other.shape.dropLast(), "extents differ: \(shape), \(other.shape)")
+    let (a, b) = (shape[shape.count - 1], other.shape[other.shape.count - 1])
+    let pixels = a > 0 ? count / a : other.count / max(b, 1)
+    var out = Tensor(uninitialized: shape.dropLast() + [a + b])
+    out.withUnsafeMutableBuffer { target in
+      guard let start = target.baseAddress else { return }
+      for p in 0..<pixels {
+        (start + p * (a + b)).update(from: base + p * a, count: a)
+        (start + p * (a + b) + a).update(from: other.base + p * b, count: b)
+      }
+    }
+    return out
+  }
+
+  /// Images with the channels `range` only.
+  public func channels(_ range: Range<Int>) -> Tensor {
+    let c = shape[shape.count - 1]
+    precondition(range.lowerBound >= 0 && range.upperBound <= c)
+    var out = Tensor(uninitialized: shape.dropLast() + [range.count])
+    out.withUnsafeMutableBuffer { target in
+      guard let start = target.baseAddress, c > 0 else { return }
+      for p in 0..<count / c {
+        (start + p * range.count).update(from: base + p * c + range.lowerBound, count: range.count)
+      }
+    }
+    return out
+  }
+
+  /// Images of twice the height and width, every pixel repeated four times.
+  public func upsampledNearest() -> Tensor {
+    let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
+    var out = Tensor(uninitialized: [n, 2 * h, 2 * w, c])
+    out.withUnsafeMutableBuffer { target in
+      guard let start = target.baseAddress, target.count > 0 else { return }
+      let target = SharedPointer(start)
+      Parallel.forEach(n * h) { row in
+        let first = target + row * 4 * w * c
+        for x in 0..<w {
+          (first + 2 * x * c).update(from: base + (row * w + x) * c, count: c)
+          (first + (2 * x + 1) * c).update(from: base + (row * w + x) * c, count: c)
+        }
+        (first + 2 * w * c).update(from: first, count: 2 * w * c)
+      }
+    }
+    return out
+  }
+
+  /// The gradient of `upsampledNearest()`: every 2 × 2 block summed.
+  public func summedBlocks() -> Tensor {
+    let (n, h, w, c) = (shape[0], shape[1] / 2, shape[2] / 2, shape[3])
+    var out = Tensor(uninitialized: [n, h, w, c])
+    out.withUnsafeMutableBuffer { target in
+      guard let start = target.baseAddress, target.count > 0 else { return }
+      let target = SharedPointer(start)
+      Parallel.forEach(n * h) { row in
+        for x in 0..<w {
+          let sum = target + (row * w + x) * c
+          let first = base + (row * 4 * w + 2 * x) * c
+          sum.update(from: first, count: c)
+          ck_add(sum, first + c, c)
+          ck_add(sum, first + 2 * w * c, c)
+          ck_add(sum, first + 2 * w * c + c, c)
+        }
+      }
+    }
+    return out
+  }
+}
