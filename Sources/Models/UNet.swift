@@ -1,0 +1,226 @@
+import Foundation
+public import NeuralNet
+public import TensorCore
+
+/// The U-Net of DDIM and Fast-DDPM (ALGORITHMS 2.6), any width, depth and attention level.
+///
+/// Names of parameters are those of the published state dict. A value without weights: they come with the graph.
+public struct UNet: Sendable, Equatable {
+  /// The network's shape.
+  public let configuration: UNetConfiguration
+
+  /// A network; refuses a configuration that cannot be built.
+  public init(_ configuration: UNetConfiguration) throws(ModelError) {
+    let c = configuration
+    func require(_ condition: Bool, _ message: String) throws(ModelError) {
+      if !condition { throw ModelError(.card, "the architecture is not usable: \(message)") }
+    }
+    try require(c.inputChannels >= 1 && c.inputChannels <= 64, "inputChannels must be 1 to 64")
+    try require(c.outputChannels >= 1 && c.outputChannels <= 64, "outputChannels must be 1 to 64")
+    try require(c.baseChannels >= 32 && c.baseChannels % 32 == 0, "baseChannels must be a multiple of 32")
+    try require(c.baseChannels <= 1024, "baseChannels must be 1024 at most")
+    try require((1...10).contains(c.channelMultipliers.count), "there must be 1 to 10 channelMultipliers")
+    try require(c.channelMultipliers.allSatisfy { (1...64).contains($0) }, "channelMultipliers must be 1 to 64")
+    try require((1...16).contains(c.residualBlocks), "residualBlocks must be 1 to 16")
+    try require(
+      c.attentionLevels.allSatisfy { c.channelMultipliers.indices.contains($0) },
+      "attentionLevels must be levels, 0 to \(c.channelMultipliers.count - 1)")
+    self.configuration = configuration
+  }
+
+  private var levels: Int { configuration.channelMultipliers.count }
+  private var timeChannels: Int { configuration.baseChannels * 4 }
+  private func width(_ level: Int) -> Int { configuration.baseChannels * configuration.channelMultipliers[level] }
+
+  // MARK: Forward
+
+  /// The raw output of the network.
+  ///
+  /// - Parameters:
+  ///   - x: images `[n, h, w, inputChannels]`, conditions first; h and w multiples of `configuration.sizeMultiple`.
+  ///   - labels: one timestep label per image.
+  /// - Returns: `[n, h, w, outputChannels]`.
+  public func callAsFunction(_ x: Variable, labels: [Int], in graph: Graph) -> Variable {
+    let shape = x.value.shape
+    precondition(shape.count == 4 && shape[3] == configuration.inputChannels && labels.count == shape[0])
+    precondition(shape[1] % configuration.sizeMultiple == 0 && shape[2] % configuration.sizeMultiple == 0)
+    let g = Layers(graph: graph)
+    let time = g.timeEmbedding(labels, channels: configuration.baseChannels)
+
+    var h = g.convolution(.same3x3, x, "conv_in")
+    var skips = [h]
+    for level in 0..<levels {
+      for block in 0..<configuration.residualBlocks {
+        h = g.residualBlock(h, time: time, "down.\(level).block.\(block)")
+        if configuration.attentionLevels.contains(level) { h = g.attention(h, "down.\(level).attn.\(block)") }
+        skips.append(h)
+      }
+      if level < levels - 1 {
+        h = g.convolution(.halving3x3, h, "down.\(level).downsample.conv")
+        skips.append(h)
+      }
+    }
+    h = g.residualBlock(h, time: time, "mid.block_1")
+    if configuration.bottleneckAttention { h = g.attention(h, "mid.attn_1") }
+    h = g.residualBlock(h, time: time, "mid.block_2")
+    for level in (0..<levels).reversed() {
+      for block in 0...configuration.residualBlocks {
+        h = graph.concatenateChannels(h, skips.removeLast())
+        h = g.residualBlock(h, time: time, "up.\(level).block.\(block)")
+        if configuration.attentionLevels.contains(level) { h = g.attention(h, "up.\(level).attn.\(block)") }
+      }
+      if level > 0 { h = g.convolution(.same3x3, graph.upsample(h), "up.\(level).upsample.conv") }
+    }
+    h = g.norm(h, "norm_out", silu: true)
+    return g.convolution(.same3x3, h, "conv_out")
+  }
+
+  // MARK: Parameters
+
+  /// Names and shapes in registration order: temb, conv_in, down, mid, up, norm_out, conv_out.
+  public var parameterShapes: [(name: String, shape: [Int])] {
+    var list = ParameterList()
+    let base = configuration.baseChannels
+    list.linear("temb.dense.0", base, timeChannels)
+    list.linear("temb.dense.1", timeChannels, timeChannels)
+    list.convolution("conv_in", 3, configuration.inputChannels, base)
+    var skips = [base]
+    var channels = base
+    for level in 0..<levels {
+      // A level registers its blocks, then its attentions, then its resampling.
+      for block in 0..<configuration.residualBlocks {
+        list.residualBlock("down.\(level).block.\(block)", channels, width(level), time: timeChannels)
+        channels = width(level)
+        skips.append(channels)
+      }
+      if configuration.attentionLevels.contains(level) {
+        for block in 0..<configuration.residualBlocks { list.attention("down.\(level).attn.\(block)", channels) }
+      }
+      if level < levels - 1 {
+        list.convolution("down.\(level).downsample.conv", 3, channels, channels)
+        skips.append(channels)
+      }
+    }
+    list.residualBlock("mid.block_1", channels, channels, time: timeChannels)
+    if configuration.bottleneckAttention { list.attention("mid.attn_1", channels) }
+    list.residualBlock("mid.block_2", channels, channels, time: timeChannels)
+    // Executed from the deepest level up, registered from level 0.
+    var up = [ParameterList](repeating: ParameterList(), count: levels)
+    for level in (0..<levels).reversed() {
+      for block in 0...configuration.residualBlocks {
+        up[level].residualBlock(
+          "up.\(level).block.\(block)", channels + skips.removeLast(), width(level), time: timeChannels)
+        channels = width(level)
+      }
+      if configuration.attentionLevels.contains(level) {
+        for block in 0...configuration.residualBlocks { up[level].attention("up.\(level).attn.\(block)", channels) }
+      }
+      if level > 0 { up[level].convolution("up.\(level).upsample.conv", 3, channels, channels) }
+    }
+    for level in up { list.entries += level.entries }
+    list.norm("norm_out", channels)
+    list.convolution("conv_out", 3, channels, configuration.outputChannels)
+    return list.entries
+  }
+
+  /// Random weights as the published code starts with them: uniform in ±1/√fan-in, norms one and zero.
+  ///
+  /// With `zeroOutput` the last convolution starts at zero, so that a data prediction starts as its skip.
+  public func initialParameters(seed: UInt64, zeroOutput: Bool = false) -> ParameterSet {
+    var fanIn = 1
+    return ParameterSet(
+      parameterShapes.enumerated().map { index, entry in
+        let (name, shape) = entry
+        let isNorm = name.contains("norm")
+        if shape.count > 1 { fanIn = shape.dropLast().reduce(1, *) }
+        if zeroOutput && name.hasPrefix("conv_out") { return (name, Tensor(repeating: 0, shape: shape)) }
+        if isNorm { return (name, Tensor(repeating: name.hasSuffix("weight") ? 1 : 0, shape: shape)) }
+        let random = PhiloxRandomSource(seed: seed, stream: UInt64(index))
+        let bound = 1 / Double(fanIn).squareRoot()
+        let values = (0..<shape.reduce(1, *)).map { Float((2 * random.uniform(at: UInt64($0)) - 1) * bound) }
+        return (name, Tensor(values, shape: shape))
+      })
+  }
+}
+
+/// Collects names and shapes.
+private struct ParameterList {
+  var entries: [(name: String, shape: [Int])] = []
+
+  mutating func linear(_ name: String, _ inputs: Int, _ outputs: Int) {
+    entries += [("\(name).weight", [inputs, outputs]), ("\(name).bias", [outputs])]
+  }
+  mutating func convolution(_ name: String, _ kernel: Int, _ inputs: Int, _ outputs: Int) {
+    entries += [("\(name).weight", [kernel, kernel, inputs, outputs]), ("\(name).bias", [outputs])]
+  }
+  mutating func norm(_ name: String, _ channels: Int) {
+    entries += [("\(name).weight", [channels]), ("\(name).bias", [channels])]
+  }
+  mutating func residualBlock(_ name: String, _ inputs: Int, _ outputs: Int, time: Int) {
+    norm("\(name).norm1", inputs)
+    convolution("\(name).conv1", 3, inputs, outputs)
+    linear("\(name).temb_proj", time, outputs)
+    norm("\(name).norm2", outputs)
+    convolution("\(name).conv2", 3, outputs, outputs)
+    if inputs != outputs { convolution("\(name).nin_shortcut", 1, inputs, outputs) }
+  }
+  mutating func attention(_ name: String, _ channels: Int) {
+    norm("\(name).norm", channels)
+    for part in ["q", "k", "v", "proj_out"] { convolution("\(name).\(part)", 1, channels, channels) }
+  }
+}
+
+/// The network's blocks over a graph, by parameter prefix.
+private struct Layers {
+  let graph: Graph
+
+  func convolution(
+    _ convolution: Convolution, _ x: Variable, _ name: String, imageBias: Variable? = nil, residual: Variable? = nil
+  ) -> Variable {
+    graph.convolution(
+      convolution, x, weights: graph.parameter("\(name).weight"), bias: graph.parameter("\(name).bias"),
+      imageBias: imageBias, residual: residual)
+  }
+
+  func linear(_ x: Variable, _ name: String) -> Variable {
+    graph.linear(x, weights: graph.parameter("\(name).weight"), bias: graph.parameter("\(name).bias"))
+  }
+
+  func norm(_ x: Variable, _ name: String, silu: Bool) -> Variable {
+    graph.groupNorm(
+      GroupNorm(silu: silu), x, gamma: graph.parameter("\(name).weight"), beta: graph.parameter("\(name).bias"))
+  }
+
+  /// Sines then cosines of the label at geometric frequencies, two dense layers, and the activation that every
+  /// residual block applies first.
+  func timeEmbedding(_ labels: [Int], channels: Int) -> Variable {
+    let rows = labels.flatMap { sinusoidalEmbedding(Double($0), channels: channels) }
+    let embedding = graph.input(Tensor(rows, shape: [labels.count, channels]))
+    return graph.silu(linear(graph.silu(linear(embedding, "temb.dense.0")), "temb.dense.1"))
+  }
+
+  func residualBlock(_ x: Variable, time: Variable, _ name: String) -> Variable {
+    var h = norm(x, "\(name).norm1", silu: true)
+    h = convolution(.same3x3, h, "\(name).conv1", imageBias: linear(time, "\(name).temb_proj"))
+    h = norm(h, "\(name).norm2", silu: true)
+    let changesWidth = h.value.shape[3] != x.value.shape[3]
+    let skip = changesWidth ? convolution(.pointwise, x, "\(name).nin_shortcut") : x
+    return convolution(.same3x3, h, "\(name).conv2", residual: skip)
+  }
+
+  func attention(_ x: Variable, _ name: String) -> Variable {
+    let h = norm(x, "\(name).norm", silu: false)
+    let mixed = graph.attention(
+      q: convolution(.pointwise, h, "\(name).q"), k: convolution(.pointwise, h, "\(name).k"),
+      v: convolution(.pointwise, h, "\(name).v"))
+    return convolution(.pointwise, mixed, "\(name).proj_out", residual: x)
+  }
+}
+
+/// The sinusoidal embedding of a timestep label: sines of `label · f_i`, then cosines, `f_i = 10000^(−i/(half−1))`.
+public func sinusoidalEmbedding(_ label: Double, channels: Int) -> [Float] {
+  let half = channels / 2
+  let angles = (0..<half).map { label * exp(-log(10000) * Double($0) / Double(max(half - 1, 1))) }
+  let embedding = angles.map { Float(sin($0)) } + angles.map { Float(cos($0)) }
+  return embedding + [Float](repeating: 0, count: channels - 2 * half)
+}
