@@ -61,7 +61,8 @@ let package = Package(
     .target(name: "Provenance", dependencies: ["DurableFiles"], swiftSettings: strict),
 
     // Join.
-    .target(name: "Models", dependencies: ["NeuralNet", "Diffusion", "DurableFiles", "TensorCore"], swiftSettings: numeric),
+    .target(
+      name: "Models", dependencies: ["NeuralNet", "Diffusion", "DurableFiles", "TensorCore"], swiftSettings: numeric),
     .target(name: "Transforms", dependencies: ["Volumes", "TensorCore"], swiftSettings: numeric),
 
     // Compose.
@@ -88,28 +89,37 @@ let package = Package(
     // Tests.
     .target(name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles", "TestSupport"], swiftSettings: strict),
-    .testTarget(name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"], swiftSettings: numeric),
-    .testTarget(name: "NeuralNetTests", dependencies: ["NeuralNet", "TensorCore", "TestSupport"], swiftSettings: numeric),
-    .testTarget(name: "DiffusionTests", dependencies: ["Diffusion", "TensorCore", "TestSupport"], swiftSettings: numeric),
-    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TensorCore", "TestSupport"], swiftSettings: numeric),
+    .testTarget(
+      name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"], swiftSettings: numeric),
+    .testTarget(
+      name: "NeuralNetTests", dependencies: ["NeuralNet", "TensorCore", "TestSupport"], swiftSettings: numeric),
+    .testTarget(
+      name: "DiffusionTests", dependencies: ["Diffusion", "TensorCore", "TestSupport"], swiftSettings: numeric),
+    .testTarget(
+      name: "EvaluationTests", dependencies: ["Evaluation", "TensorCore", "TestSupport"], swiftSettings: numeric),
     .testTarget(
       name: "VolumesTests", dependencies: ["Volumes", "TensorCore", "DurableFiles", "TestSupport"], exclude: [],
       swiftSettings: numeric),
-    .testTarget(name: "ProvenanceTests", dependencies: ["Provenance", "DurableFiles", "TestSupport"], swiftSettings: strict),
     .testTarget(
-      name: "ModelsTests", dependencies: ["Models", "NeuralNet", "Diffusion", "TensorCore", "DurableFiles", "TestSupport"],
+      name: "ProvenanceTests", dependencies: ["Provenance", "DurableFiles", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "ModelsTests",
+      dependencies: ["Models", "NeuralNet", "Diffusion", "TensorCore", "DurableFiles", "TestSupport"],
       exclude: ["Fixtures"], swiftSettings: numeric),
     .testTarget(
       name: "TransformsTests", dependencies: ["Transforms", "Volumes", "TensorCore", "TestSupport"],
       swiftSettings: numeric),
     .testTarget(
       name: "PipelineTests",
-      dependencies: ["Pipeline", "Models", "Diffusion", "Volumes", "Provenance", "TensorCore", "DurableFiles", "TestSupport"],
+      dependencies: [
+        "Pipeline", "Models", "Diffusion", "Volumes", "Provenance", "TensorCore", "DurableFiles", "TestSupport",
+      ],
       swiftSettings: numeric),
     .testTarget(
       name: "TrainingTests",
       dependencies: [
-        "Training", "Models", "NeuralNet", "Diffusion", "Volumes", "Transforms", "TensorCore", "DurableFiles", "TestSupport",
+        "Training", "Models", "NeuralNet", "Diffusion", "Volumes", "Transforms", "TensorCore", "DurableFiles",
+        "TestSupport",
       ], swiftSettings: numeric),
     .testTarget(
       name: "EndToEndTests", dependencies: ["pellucid", "Volumes", "TensorCore", "DurableFiles", "TestSupport"],

@@ -43,11 +43,11 @@ static void FN(norm_sums)(const float *x, size_t pixels, int channels, const flo
   }
 }
 
-static void FN(norm_apply)(const float *x, size_t pixels, int channels, const float *scale, const float *offset,
-                           int silu, float *y) {
+static void FN(norm_apply)(const float *x, size_t pixels, int channels, const float *shift, const float *scale,
+                           const float *offset, int silu, float *y) {
   for (size_t p = 0; p < pixels; p++) {
     for (int c = 0; c < channels; c += VL) {
-      vf z = FMA(FN(load)(x + p * channels + c), FN(load)(scale + c), FN(load)(offset + c));
+      vf z = FMA(FN(load)(x + p * channels + c) - FN(load)(shift + c), FN(load)(scale + c), FN(load)(offset + c));
       *(vf *)(y + p * channels + c) = silu ? z * FN(vsigmoid)(z) : z;
     }
   }
@@ -60,18 +60,18 @@ INLINE vf FN(gradient_before)(vf z, vf dy, int silu) {
   return dy * FMA(z * s, SPLAT(1.0f) - s, s);
 }
 
-static void FN(norm_gradient_sums)(const float *x, const float *dy, size_t pixels, int channels, const float *scale,
-                                   const float *offset, const float *shift, int silu, double *sums) {
+static void FN(norm_gradient_sums)(const float *x, const float *dy, size_t pixels, int channels, const float *shift,
+                                   const float *scale, const float *offset, int silu, double *sums) {
   for (int c = 0; c < channels; c += VL) {
     vf a = FN(load)(scale + c), b = FN(load)(offset + c), m = FN(load)(shift + c);
     for (size_t first = 0; first < pixels; first += 64) {
       size_t end = first + 64 < pixels ? first + 64 : pixels;
       vf sum = {}, product = {};
       for (size_t p = first; p < end; p++) {
-        vf v = FN(load)(x + p * channels + c);
+        vf v = FN(load)(x + p * channels + c) - m;
         vf dz = FN(gradient_before)(FMA(v, a, b), FN(load)(dy + p * channels + c), silu);
         sum += dz;
-        product = FMA(dz, v - m, product);
+        product = FMA(dz, v, product);
       }
       for (int i = 0; i < VL; i++) {
         sums[c + i] += sum[i];
@@ -81,12 +81,12 @@ static void FN(norm_gradient_sums)(const float *x, const float *dy, size_t pixel
   }
 }
 
-static void FN(norm_gradient_apply)(const float *x, const float *dy, size_t pixels, int channels, const float *scale,
-                                    const float *offset, int silu, const float *by_x, const float *constant,
-                                    float *dx) {
+static void FN(norm_gradient_apply)(const float *x, const float *dy, size_t pixels, int channels, const float *shift,
+                                    const float *scale, const float *offset, int silu, const float *by_x,
+                                    const float *constant, float *dx) {
   for (size_t p = 0; p < pixels; p++) {
     for (int c = 0; c < channels; c += VL) {
-      vf v = FN(load)(x + p * channels + c), a = FN(load)(scale + c);
+      vf v = FN(load)(x + p * channels + c) - FN(load)(shift + c), a = FN(load)(scale + c);
       vf dz = FN(gradient_before)(FMA(v, a, FN(load)(offset + c)), FN(load)(dy + p * channels + c), silu);
       *(vf *)(dx + p * channels + c) = FMA(dz, a, FMA(v, FN(load)(by_x + c), FN(load)(constant + c)));
     }

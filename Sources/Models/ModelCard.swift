@@ -201,7 +201,7 @@ public enum IntensityContract: Codable, Sendable, Equatable {
 
 /// The inputs that a model is meant for; outside them a run warns, far outside it refuses.
 public struct InputEnvelope: Codable, Sendable, Equatable {
-  /// `CT`, `MR`, …
+  /// The kind of scan: `CT`, `MR`, `PET` or another of DICOM's modality names.
   public var modality: String?
   /// In-plane voxel size in mm: smallest and largest.
   public var inPlaneSpacing: [Double]?

@@ -1,6 +1,6 @@
 import Foundation
 public import NeuralNet
-public import TensorCore
+import TensorCore
 
 /// The U-Net of DDIM and Fast-DDPM (ALGORITHMS 2.6), any width, depth and attention level.
 ///

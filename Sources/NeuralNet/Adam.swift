@@ -42,7 +42,9 @@ public struct Adam: Sendable, Equatable {
     }
   }
 
-  /// One step. Returns the gradient's norm before clipping.
+  /// One step.
+  ///
+  /// - Returns: the gradient's norm before clipping.
   @discardableResult
   public func step(
     _ parameters: inout ParameterSet, gradients: ParameterSet, state: inout State, learningRate: Double

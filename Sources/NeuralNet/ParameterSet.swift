@@ -1,8 +1,8 @@
 public import TensorCore
 
-/// A network's parameters by name, in registration order. A value: copies are cheap until written.
+/// A network's parameters by name, in registration order.
 ///
-/// Convolution weights are `[kernel, kernel, in, out]`, linear weights `[in, out]`, everything else `[c]`.
+/// A value: copies are cheap until written. Convolution weights are `[kernel, kernel, in, out]`, linear weights `[in, out]`, everything else `[c]`.
 public struct ParameterSet: Sendable, Equatable {
   /// Names in registration order.
   public let names: [String]

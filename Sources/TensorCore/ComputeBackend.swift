@@ -13,7 +13,9 @@ public enum ComputeBackend {
     case avx512
   }
 
-  /// The instruction set in use. `PELLUCID_ISA` (portable, avx2, avx512) forces one that the processor has.
+  /// The instruction set in use.
+  ///
+  /// `PELLUCID_ISA` (portable, avx2, avx512) forces one that the processor has.
   public static var instructionSet: InstructionSet { InstructionSet(ck_isa()) }
 
   /// The best instruction set that the processor has.

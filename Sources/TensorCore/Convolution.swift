@@ -102,12 +102,17 @@ public struct Convolution: Sendable, Equatable {
     flipped.withUnsafeMutableBuffer { target in
       ck_conv_flip(Int32(kernel), Int32(inChannels), Int32(outChannels), weights.base, target.baseAddress)
     }
-    // With a stride, zeros between the output pixels make this a convolution with stride 1.
-    let spread = stride == 1 ? outGradient : outGradient.spread(by: stride)
     let leading = kernel - 1 - leadingPadding
-    let trailing = inputShape[1] - (spread.shape[1] + leading - kernel + 1)
-    precondition(leading >= 0 && trailing >= 0)
-    let transposed = Convolution(kernel: kernel, leadingPadding: leading, trailingPadding: trailing)
+    precondition(leading >= 0 && trailingPadding < kernel)
+    if stride == 1 {
+      let transposed = Convolution(
+        kernel: kernel, leadingPadding: leading, trailingPadding: kernel - 1 - trailingPadding)
+      return transposed(outGradient, weights: flipped)
+    }
+    // With a stride, zeros between the output pixels, and after the last, make this a convolution with stride 1.
+    let spread = outGradient.spread(
+      by: stride, height: inputShape[1] + kernel - 1 - leading, width: inputShape[2] + kernel - 1 - leading)
+    let transposed = Convolution(kernel: kernel, leadingPadding: leading, trailingPadding: 0)
     return transposed(spread, weights: flipped)
   }
 
@@ -152,10 +157,10 @@ public struct Convolution: Sendable, Equatable {
 }
 
 extension Tensor {
-  /// Images with `step - 1` zeros after every pixel but the last of each row and column.
-  func spread(by step: Int) -> Tensor {
+  /// Images `height` by `width` with a pixel of `self` at every `step`-th place and zeros elsewhere.
+  func spread(by step: Int, height: Int, width: Int) -> Tensor {
     let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
-    let (height, width) = ((h - 1) * step + 1, (w - 1) * step + 1)
+    precondition((h - 1) * step < height && (w - 1) * step < width)
     var out = Tensor(repeating: 0, shape: [n, height, width, c])
     out.withUnsafeMutableBuffer { target in
       for image in 0..<n {

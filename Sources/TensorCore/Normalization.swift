@@ -22,8 +22,8 @@ public struct GroupNorm: Sendable, Equatable {
   public struct Statistics: Sendable {
     var mean: [Double]
     var reciprocal: [Double]
-    /// What was subtracted before squares were summed: the first pixel of each image.
-    var shift: [Float]
+    /// What is taken off before anything is summed or scaled: the first pixel of each image, `[n, c]`.
+    var shift: Tensor
   }
 
   /// Pixels per work item; fixed, so that sums do not depend on the number of threads.
@@ -44,8 +44,8 @@ public struct GroupNorm: Sendable, Equatable {
       let target = SharedPointer(target.baseAddress!)
       forEachChunk(x) { image, source, offsetInTensor, pixels, channels in
         ck_norm_apply(
-          source, pixels, Int32(channels), scale.base + image * channels, offset.base + image * channels, silu,
-          target + offsetInTensor)
+          source, pixels, Int32(channels), statistics.shift.base + image * channels, scale.base + image * channels,
+          offset.base + image * channels, silu, target + offsetInTensor)
       }
     }
     return (out, statistics)
@@ -58,13 +58,13 @@ public struct GroupNorm: Sendable, Equatable {
     let (n, pixels, c) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
     let (scale, offset) = coefficients(x.shape, gamma: gamma, beta: beta, statistics)
     let silu: Int32 = silu ? 1 : 0
-    let shift = Tensor(statistics.shift, shape: [n, c])
+    let shift = statistics.shift
     let gradient = SharedPointer(reading: outGradient.base)
     // sums: per image and channel, of dz and of dz (x - shift).
     let sums = chunkSums(x) { image, source, at, pixels, channels, sums in
       ck_norm_gradient_sums(
-        source, gradient + at, pixels, Int32(channels), scale.base + image * channels, offset.base + image * channels,
-        shift.base + image * channels, silu, sums)
+        source, gradient + at, pixels, Int32(channels), shift.base + image * channels, scale.base + image * channels,
+        offset.base + image * channels, silu, sums)
     }
     var gammaGradient = [Double](repeating: 0, count: c)
     var betaGradient = [Double](repeating: 0, count: c)
@@ -81,7 +81,7 @@ public struct GroupNorm: Sendable, Equatable {
         for channel in group * width..<(group + 1) * width {
           let dz = sums[(image * 2) * c + channel]
           let shifted = sums[(image * 2 + 1) * c + channel]
-          let xhat = (shifted + (Double(statistics.shift[image * c + channel]) - mean) * dz) * reciprocal
+          let xhat = (shifted + (Double(shift[flat: image * c + channel]) - mean) * dz) * reciprocal
           gammaGradient[channel] += xhat
           betaGradient[channel] += dz
           first += Double(gamma[flat: channel]) * dz
@@ -92,8 +92,9 @@ public struct GroupNorm: Sendable, Equatable {
         second /= count
         // dx = r (gamma dz - first - xhat second), xhat = (x - mean) r; `scale` already is r gamma.
         for channel in group * width..<(group + 1) * width {
+          let fromShift = mean - Double(shift[flat: image * c + channel])
           byX[flat: image * c + channel] = Float(-reciprocal * reciprocal * second)
-          constant[flat: image * c + channel] = Float(reciprocal * (mean * reciprocal * second - first))
+          constant[flat: image * c + channel] = Float(reciprocal * (fromShift * reciprocal * second - first))
         }
       }
     }
@@ -103,12 +104,14 @@ public struct GroupNorm: Sendable, Equatable {
       let target = SharedPointer(target.baseAddress!)
       forEachChunk(x) { image, source, at, pixels, channels in
         ck_norm_gradient_apply(
-          source, gradient + at, pixels, Int32(channels), scale.base + image * channels,
+          source, gradient + at, pixels, Int32(channels), shift.base + image * channels, scale.base + image * channels,
           offset.base + image * channels, silu, byXFixed.base + image * channels,
           constantFixed.base + image * channels, target + at)
       }
     }
-    return (out, Tensor(gammaGradient.map { Float($0) }, shape: [c]), Tensor(betaGradient.map { Float($0) }, shape: [c]))
+    return (
+      out, Tensor(gammaGradient.map { Float($0) }, shape: [c]), Tensor(betaGradient.map { Float($0) }, shape: [c])
+    )
   }
 
   private func statistics(_ x: Tensor) -> Statistics {
@@ -146,10 +149,10 @@ public struct GroupNorm: Sendable, Equatable {
         reciprocal[image * groups + group] = 1 / (max(square / Double(pixels * width), 0) + epsilon).squareRoot()
       }
     }
-    return Statistics(mean: mean, reciprocal: reciprocal, shift: fixed.values)
+    return Statistics(mean: mean, reciprocal: reciprocal, shift: fixed)
   }
 
-  /// z = x * scale + offset, per image and channel.
+  /// z = (x - shift) * scale + offset, per image and channel.
   private func coefficients(_ shape: [Int], gamma: Tensor, beta: Tensor, _ s: Statistics) -> (Tensor, Tensor) {
     let (n, c) = (shape[0], shape[3])
     let width = c / groups
@@ -162,7 +165,8 @@ public struct GroupNorm: Sendable, Equatable {
             let at = image * groups + channel / width
             let a = Double(gamma.base[channel]) * s.reciprocal[at]
             scale[image * c + channel] = Float(a)
-            offset[image * c + channel] = Float(Double(beta.base[channel]) - s.mean[at] * a)
+            offset[image * c + channel] = Float(
+              Double(beta.base[channel]) - (s.mean[at] - Double(s.shift.base[image * c + channel])) * a)
           }
         }
       }
@@ -171,7 +175,8 @@ public struct GroupNorm: Sendable, Equatable {
   }
 
   private func forEachChunk(
-    _ x: Tensor, _ body: @Sendable (_ image: Int, UnsafePointer<Float>, _ at: Int, _ pixels: Int, _ channels: Int) -> Void
+    _ x: Tensor,
+    _ body: @Sendable (_ image: Int, UnsafePointer<Float>, _ at: Int, _ pixels: Int, _ channels: Int) -> Void
   ) {
     let (n, pixels, c) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
     let chunks = (pixels + Self.chunk - 1) / Self.chunk
@@ -186,9 +191,10 @@ public struct GroupNorm: Sendable, Equatable {
   /// Two sums per image and channel, `[n, 2, c]`: chunk by chunk in parallel, then the chunks in order.
   private func chunkSums(
     _ x: Tensor,
-    _ body: @Sendable (
-      _ image: Int, UnsafePointer<Float>, _ at: Int, _ pixels: Int, _ channels: Int, UnsafeMutablePointer<Double>
-    ) -> Void
+    _ body:
+      @Sendable (
+        _ image: Int, UnsafePointer<Float>, _ at: Int, _ pixels: Int, _ channels: Int, UnsafeMutablePointer<Double>
+      ) -> Void
   ) -> [Double] {
     let (n, pixels, c) = (x.shape[0], x.shape[1] * x.shape[2], x.shape[3])
     let chunks = (pixels + Self.chunk - 1) / Self.chunk

@@ -4,7 +4,7 @@
 /// varies fastest. Misuse inside the engine (a wrong shape) is a programming error and stops the program; bad data
 /// from outside is refused before it becomes a tensor.
 public struct Tensor: Sendable {
-  /// Extents, slowest-varying first. Empty for a scalar.
+  /// Extents, slowest-varying first; empty for a scalar.
   public private(set) var shape: [Int]
   private var storage: TensorStorage
 
@@ -44,13 +44,16 @@ public struct Tensor: Sendable {
     return copy
   }
 
-  /// Reads the elements in place. The pointer is valid only inside the closure.
+  /// Reads the elements in place.
+  ///
+  /// The pointer is valid only inside the closure.
   public func withUnsafeBuffer<R, E: Error>(_ body: (UnsafeBufferPointer<Float>) throws(E) -> R) throws(E) -> R {
     try body(UnsafeBufferPointer(start: storage.pointer, count: count))
   }
 
-  /// Writes the elements in place, copying first if the storage is shared. The pointer is valid only inside the
-  /// closure.
+  /// Writes the elements in place, copying first if the storage is shared.
+  ///
+  /// The pointer is valid only inside the closure.
   public mutating func withUnsafeMutableBuffer<R, E: Error>(
     _ body: (UnsafeMutableBufferPointer<Float>) throws(E) -> R
   ) throws(E) -> R {
