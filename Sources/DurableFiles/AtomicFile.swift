@@ -1,0 +1,148 @@
+import CPosix
+public import Foundation
+import Glibc
+
+/// A file that appears under its final name whole or not at all, also across a crash or a power cut.
+///
+/// The recipe, in the only place that has it: a temporary name in the same folder, write, check the length, fsync,
+/// close, rename, fsync the folder. Whatever fails, the temporary file is removed and the error says what to do.
+///
+///     try AtomicFile.write(data, to: url)                          // data in memory
+///     try AtomicFile.write(to: url) { try $0.write(piece) }        // in pieces
+///
+/// Steps can also be taken one by one, to look at the finished bytes before they get their name:
+/// `init`, `write` …, `seal`, (read `temporaryURL`), `commit`.
+public final class AtomicFile {
+  /// What to do when the final name is taken.
+  public enum IfExists: String, Sendable, CaseIterable {
+    /// Put the new file in its place (a symbolic link is replaced, not followed).
+    case replace
+    /// Throw `FileError.exists` and leave what is there untouched, even if it appears at the last moment.
+    case fail
+  }
+
+  /// Where the file will appear.
+  public let url: URL
+  /// Where the bytes stand until then; starts with a dot and ends in `.tmp`.
+  public let temporaryURL: URL
+  /// Bytes written so far.
+  public private(set) var byteCount = 0
+
+  private enum State { case writing(Int32), sealed, over }
+  private let ifExists: IfExists
+  private var state: State
+  private var path: String { url.path(percentEncoded: false) }
+  private var temporaryPath: String { temporaryURL.path(percentEncoded: false) }
+
+  /// Creates the temporary file beside `url`; throws `FileError` (also when the name is taken and must stay).
+  public init(to url: URL, ifExists: IfExists = .replace) throws(FileError) {
+    let target = url.path(percentEncoded: false)
+    var status = stat()
+    if lstat(target, &status) == 0 {
+      if status.st_mode & S_IFMT == S_IFDIR { throw FileError(errno: EISDIR, cannot: "write", target) }
+      if ifExists == .fail { throw FileError(errno: EEXIST, cannot: "write", target) }
+    }
+    self.url = url
+    self.ifExists = ifExists
+    let unique = String(UInt64.random(in: .min ... .max), radix: 16)
+    temporaryURL = url.deletingLastPathComponent().appendingPathComponent(".pellucid-\(unique).tmp")
+    var opened: Int32
+    repeat {
+      opened = open(temporaryURL.path(percentEncoded: false), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
+    } while opened < 0 && errno == EINTR
+    guard opened >= 0 else {
+      state = .over
+      throw FileError(errno: errno, cannot: "write", target)
+    }
+    state = .writing(opened)
+  }
+
+  deinit { discard() }
+
+  /// Appends bytes.
+  public func write(_ bytes: UnsafeRawBufferPointer) throws(FileError) {
+    guard case .writing(let descriptor) = state else { preconditionFailure("write after the end") }
+    var done = 0
+    while done < bytes.count {
+      let put = Glibc.write(descriptor, bytes.baseAddress! + done, min(bytes.count - done, 1 << 30))
+      if put < 0 {
+        if errno == EINTR { continue }
+        throw failed(errno)
+      }
+      done += put
+    }
+    byteCount += bytes.count
+  }
+
+  /// Appends data.
+  public func write(_ data: Data) throws {
+    try data.withUnsafeBytes { try write($0) }
+  }
+
+  /// Appends bytes.
+  public func write(_ bytes: [UInt8]) throws {
+    try bytes.withUnsafeBytes { try write($0) }
+  }
+
+  /// Checks the length, flushes to the disk and closes: no more writing. The bytes can be read at `temporaryURL`.
+  public func seal() throws(FileError) {
+    guard case .writing(let descriptor) = state else { preconditionFailure("sealed twice") }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw failed(errno) }
+    guard Int(status.st_size) == byteCount else {
+      discard()
+      throw FileError(
+        .io, "cannot write \(FileError.printable(path)): \(status.st_size) of \(byteCount) bytes arrived; check the disk")
+    }
+    while fsync(descriptor) != 0 { if errno != EINTR { throw failed(errno) } }
+    state = .sealed
+    // On network file systems a full disk may show only now.
+    if close(descriptor) != 0 && errno != EINTR { throw failed(errno) }
+  }
+
+  /// Gives the file its name and flushes the folder. Seals first if that was not done.
+  public func commit() throws(FileError) {
+    if case .writing = state { try seal() }
+    guard case .sealed = state else { preconditionFailure("committed twice") }
+    switch ifExists {
+    case .replace: if rename(temporaryPath, path) != 0 { throw failed(errno) }
+    case .fail:
+      let code = cposix_rename_noreplace(temporaryPath, path)
+      if code != 0 { throw failed(code) }
+    }
+    state = .over
+    let code = cposix_fsync_folder(url.deletingLastPathComponent().path(percentEncoded: false))
+    if code != 0 { throw FileError(errno: code, cannot: "flush the folder of", path) }
+  }
+
+  /// Removes the temporary file; nothing happens after `commit`.
+  public func discard() {
+    if case .writing(let descriptor) = state { close(descriptor) }
+    if case .over = state { return }
+    state = .over
+    unlink(temporaryPath)
+  }
+
+  private func failed(_ code: Int32) -> FileError {
+    discard()
+    return FileError(errno: code, cannot: "write", path)
+  }
+
+  /// Writes data as a whole; throws `FileError`.
+  public static func write(_ data: Data, to url: URL, ifExists: IfExists = .replace) throws {
+    try write(to: url, ifExists: ifExists) { try $0.write(data) }
+  }
+
+  /// Writes a file in pieces: it appears when `body` returns, and not at all when `body` throws.
+  public static func write<R>(to url: URL, ifExists: IfExists = .replace, _ body: (AtomicFile) throws -> R) throws -> R {
+    let file = try AtomicFile(to: url, ifExists: ifExists)
+    do {
+      let result = try body(file)
+      try file.commit()
+      return result
+    } catch {
+      file.discard()
+      throw error
+    }
+  }
+}

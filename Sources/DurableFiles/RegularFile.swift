@@ -1,0 +1,63 @@
+public import Foundation
+import Glibc
+
+/// A regular file opened for reading at any position.
+///
+/// Opening never blocks: pipes, sockets, devices and folders are refused, and what was checked is what is read,
+/// because the check is made on the open descriptor. Symbolic links are followed.
+public final class RegularFile: Sendable {
+  /// Length in bytes when it was opened.
+  public let byteCount: Int
+  /// The path in a form that fits a one-line message.
+  public let name: String
+  private let descriptor: Int32
+
+  /// Opens a file; throws `FileError`.
+  public init(_ url: URL) throws(FileError) {
+    let path = url.path(percentEncoded: false)
+    name = FileError.printable(path)
+    var opened: Int32
+    repeat { opened = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) } while opened < 0 && errno == EINTR
+    guard opened >= 0 else { throw FileError(errno: errno, cannot: "read", path) }
+    var status = stat()
+    guard fstat(opened, &status) == 0 else {
+      let code = errno
+      close(opened)
+      throw FileError(errno: code, cannot: "read", path)
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      close(opened)
+      let what = status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "a pipe, socket or device"
+      throw FileError(.notARegularFile, "cannot read \(name): it is \(what); give a regular file")
+    }
+    descriptor = opened
+    byteCount = Int(status.st_size)
+  }
+
+  deinit { close(descriptor) }
+
+  /// Fills the start of `buffer` with what stands at `offset` and returns how many bytes there were: fewer than asked
+  /// for only at the end of the file.
+  public func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws(FileError) -> Int {
+    var done = 0
+    while done < buffer.count {
+      let got = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(offset + done))
+      if got == 0 { break }
+      if got < 0 {
+        if errno == EINTR { continue }
+        throw FileError(errno: errno, cannot: "read", name)
+      }
+      done += got
+    }
+    return done
+  }
+
+  /// The bytes from `offset` on, `count` of them or as many as the file has.
+  public func read(at offset: Int, count: Int) throws -> [UInt8] {
+    let available = max(0, min(count, byteCount - offset))
+    var bytes = [UInt8](repeating: 0, count: available)
+    let got = try bytes.withUnsafeMutableBytes { try read(into: $0, at: offset) }
+    if got < available { bytes.removeLast(available - got) }
+    return bytes
+  }
+}
