@@ -9,8 +9,8 @@ void ck_linear_combination(size_t count, size_t terms, const double *coefficient
   for (size_t start = 0; start < count; start += BLOCK) {
     size_t n = count - start < BLOCK ? count - start : BLOCK;
     double sum[BLOCK];
-    for (size_t i = 0; i < n; i++) sum[i] = 0;
-    for (size_t t = 0; t < terms; t++) {
+    for (size_t i = 0; i < n; i++) sum[i] = coefficients[0] * (double)inputs[0][start + i];
+    for (size_t t = 1; t < terms; t++) {
       const float *x = inputs[t] + start;
       double c = coefficients[t];
       for (size_t i = 0; i < n; i++) sum[i] += c * (double)x[i];

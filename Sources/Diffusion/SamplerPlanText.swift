@@ -18,7 +18,11 @@ extension SamplerPlan.Operation: CustomStringConvertible {
     case .evaluate(let slot, let state, let node):
       "EVAL  D\(slot), E\(slot) = model(\(state), label \(node.label))"
     case .combine(let target, let terms):
-      "LIN   \(target) = " + terms.map { "\(Self.number($0.coefficient)) \($0.register)" }.joined(separator: " + ")
+      "LIN   \(target) = "
+        + terms.enumerated().map { index, term in
+          let sign = index == 0 ? (term.coefficient < 0 ? "-" : "") : term.coefficient < 0 ? " - " : " + "
+          return "\(sign)\(Self.number(abs(term.coefficient))) \(term.register)"
+        }.joined()
     case .addNoise(let target, let coefficient, let draw):
       "NOISE \(target) += \(Self.number(coefficient)) z\(draw)"
     case .clamp(let target):

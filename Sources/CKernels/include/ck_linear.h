@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 /// out[i] = sum over t of coefficients[t] * inputs[t][i], summed in double in the order of the terms, rounded once.
-/// `out` may be one of the inputs.
+/// At least one term; `out` may be one of the inputs.
 void ck_linear_combination(size_t count, size_t terms, const double *coefficients, const float *const *inputs,
                            float *out);
 
