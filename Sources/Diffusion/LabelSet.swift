@@ -68,7 +68,7 @@ public struct LabelSet: Sendable, Equatable {
   /// The labels of the training grid.
   static let timesteps = 1000
 
-  /// The K in the name: what `--steps` means for this set. For a custom set the number of labels.
+  /// The K in the name, which is what `--steps` means for this set; for a custom set the number of labels.
   public var steps: Int { Self.parse(name)?.steps ?? labels.count }
 
   private enum Kind { case uniform, nonUniform }
@@ -103,7 +103,8 @@ extension LabelSet {
     let listed = possible.count > 20 ? possible.prefix(20) + ["…"] : possible[...]
     throw DiffusionError(
       .stepsNotAvailable,
-      "a model trained on \(trained.name) cannot be sampled in \(steps) steps; possible: \(listed.joined(separator: ", "))")
+      "a model trained on \(trained.name) cannot be sampled in \(steps) steps; possible: "
+        + listed.joined(separator: ", "))
   }
 
   private static func candidate(of trained: LabelSet, steps: Int) -> LabelSet? {

@@ -21,7 +21,8 @@ public struct Node: Sendable, Equatable {
 
   /// The node with half log-SNR `lambda` = ln(a/s).
   public init(lambda: Double, label: Int) {
-    self.init(signal: 1 / (1 + exp(-2 * lambda)).squareRoot(), noise: 1 / (1 + exp(2 * lambda)).squareRoot(), label: label)
+    self.init(
+      signal: 1 / (1 + exp(-2 * lambda)).squareRoot(), noise: 1 / (1 + exp(2 * lambda)).squareRoot(), label: label)
   }
 
   /// The clean end of every trajectory: all signal, no noise.

@@ -26,12 +26,13 @@ public struct NoiseSchedule: Sendable, Equatable {
   /// `alpha_*` ignore the end points. Throws `DiffusionError` for an unknown name or end points outside (0, 1).
   public init(named name: String, betaStart: Double = 1e-4, betaEnd: Double = 2e-2, timesteps: Int = 1000) throws {
     guard Self.names.contains(name) else {
-      throw DiffusionError(.unknownName, "no noise schedule is named '\(name)'; known: \(Self.names.joined(separator: ", "))")
-    }
-    guard timesteps >= 2, timesteps <= 100_000, name != "alpha_sigmoid" || timesteps == 1000 else {
       throw DiffusionError(
-        .parameterOutOfRange,
-        "schedule '\(name)' cannot have \(timesteps) timesteps; use \(name == "alpha_sigmoid" ? "1000" : "2 to 100000")")
+        .unknownName, "no noise schedule is named '\(name)'; known: \(Self.names.joined(separator: ", "))")
+    }
+    let possible = name == "alpha_sigmoid" ? 1000...1000 : 2...100_000
+    guard possible.contains(timesteps) else {
+      throw DiffusionError(
+        .parameterOutOfRange, "schedule '\(name)' cannot have \(timesteps) timesteps; possible: \(possible)")
     }
     guard betaStart > 0, betaStart < 1, betaEnd > 0, betaEnd < 1 else {
       throw DiffusionError(.parameterOutOfRange, "betas must lie between 0 and 1, not \(betaStart) and \(betaEnd)")

@@ -47,7 +47,8 @@ public enum Sampler: Sendable, Equatable {
       }
     case .pfdiff(let k, let l):
       guard k >= 0, l >= 0, l <= k else {
-        throw DiffusionError(.parameterOutOfRange, "PFDiff \(k)_\(l) does not exist: the first number must not be below the second")
+        throw DiffusionError(
+          .parameterOutOfRange, "pfdiff-\(k)_\(l) does not exist; the second number must not exceed the first")
       }
     }
   }

@@ -35,6 +35,10 @@ extension SamplerPlan {
     guard !nodes.isEmpty else {
       throw DiffusionError(.parameterOutOfRange, "\(sampler) has no labels to visit; choose a larger label set")
     }
+    guard nodes.allSatisfy({ $0.signal > 0 }) else {
+      throw DiffusionError(
+        .parameterOutOfRange, "the noisiest label keeps nothing of the image; leave it out or choose another schedule")
+    }
     precondition(!nodes.contains(where: \.isClean), "the clean end is added by the compiler")
     precondition(zip(nodes, nodes.dropFirst()).allSatisfy { $0.lambda <= $1.lambda }, "nodes must go towards clean")
     var compiler = Compiler(nodes: nodes + [.clean], clamps: clampData ?? sampler.clampsByDefault)

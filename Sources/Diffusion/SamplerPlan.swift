@@ -95,7 +95,7 @@ extension SamplerPlan {
     return memory[.state(0)]
   }
 
-  /// The registers of a run. D and E are worked out from the model's answer only when an instruction reads them.
+  /// The registers of a run, in which D and E are worked out from the model's answer only when they are read.
   private struct Memory<Sample: SampleSpace> {
     private var values: [Register: Sample]
     private var judgements: [Int: (x: Sample, node: Node, prediction: Prediction<Sample>)] = [:]

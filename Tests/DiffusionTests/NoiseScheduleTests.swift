@@ -35,7 +35,8 @@ struct NoiseScheduleTests {
   ])
   func `the other schedules have the published end points`(_ name: String, _ label: Int, _ survival: Double) throws {
     let schedule = try NoiseSchedule(named: name)
-    #expect(abs(schedule.alphaCumprod(label) - survival) <= 1.5e-6 * survival + 1e-15, "\(schedule.alphaCumprod(label))")
+    let found = schedule.alphaCumprod(label)
+    #expect(abs(found - survival) <= 1.5e-6 * survival + 1e-15, "\(found)")
   }
 
   @Test func `single betas of the capped and the sigmoid schedules`() throws {

@@ -15,8 +15,8 @@ struct SamplerPlanTests {
   }
 
   @Test(arguments: [
-    "", "DDIM", "ddim:", "ddim:x", "ddim:-0.1", "ddim:1.5", "ddim:nan", "pfdiff-", "pfdiff-1", "pfdiff-1_2", "pfdiff-0_0",
-    "pfdiff-1_0", "pfdiff-1_1_1", "pfdiff-a_b", "euler",
+    "", "DDIM", "ddim:", "ddim:x", "ddim:-0.1", "ddim:1.5", "ddim:nan", "pfdiff-", "pfdiff-1", "pfdiff-1_2",
+    "pfdiff-0_0", "pfdiff-1_0", "pfdiff-1_1_1", "pfdiff-a_b", "euler",
   ])
   func `other names are refused`(_ text: String) {
     #expect(throws: DiffusionError.self) { try Sampler(parsing: text) }
@@ -51,6 +51,12 @@ struct SamplerPlanTests {
     }
   }
 
+  @Test func `a label without any signal is refused`() throws {
+    #expect(throws: DiffusionError.self) {
+      try SamplerPlan(sampler: .ddim, labels: LabelSet(named: "uniform-10"), schedule: NoiseSchedule(named: "jsd"))
+    }
+  }
+
   @Test func `a plan prints its program`() throws {
     let labels = try LabelSet(name: "three", labels: [399, 699, 999])
     let plan = try SamplerPlan(sampler: .pfdiff(k: 1, l: 1), labels: labels, schedule: schedule, clampData: true)
@@ -77,7 +83,8 @@ struct SamplerPlanTests {
     let start = PhiloxRandomSource(seed: 3).normal(shape: [count])
     let one = Tensor(repeating: 1, shape: [count])
     for sampler in [Sampler.ddim, .ddim(eta: 0.7), .ddpm, .pfdiff(k: 1, l: 1), .pfdiff(k: 2, l: 2)] {
-      let plan = try SamplerPlan(sampler: sampler, labels: LabelSet(named: "uniform-10"), schedule: schedule, clampData: true)
+      let plan = try SamplerPlan(
+        sampler: sampler, labels: LabelSet(named: "uniform-10"), schedule: schedule, clampData: true)
       func draw(_ i: Int) -> Tensor { PhiloxRandomSource(seed: 3, stream: UInt64(i + 1)).normal(shape: [count]) }
       let image = try plan.run(GaussianDenoiser(mean: 0.3, deviation: 0.5, one: one), from: start, noise: draw).values
       for i in stride(from: 0, to: count, by: 97) {
