@@ -25,6 +25,7 @@ test: setup ## Build and run all tests.
 
 lint: ## Check the formatting and a few rules of the house.
 	$(SWIFT) format lint --strict -r -p Package.swift Sources Tests
+	@Workflows/arrows.sh
 	@Workflows/lint.sh
 
 format: ## Format the Swift sources in place.
