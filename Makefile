@@ -1,0 +1,44 @@
+# Everything that a person or a CI machine does with Pellucid. `make help` lists it.
+SHELL := /bin/bash
+# Swift from PATH, or from where its Linux tarball usually lies.
+SWIFT := $(shell command -v swift || echo /opt/swift/usr/bin/swift)
+# Refuses an import that Package.swift does not declare: the arrows of Docs/Architecture.md.
+ARROWS := --explicit-target-dependency-import-check error
+RELEASE := .build/release/pellucid
+
+.PHONY: help setup build release test lint format demo bench docs clean
+
+help: ## List the targets.
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
+
+setup: ## Install the system libraries that are missing (apt, with sudo where needed).
+	@Workflows/setup.sh
+
+build: setup ## Build everything for debugging, and refuse undeclared imports.
+	$(SWIFT) build $(ARROWS)
+
+release: setup ## Build the optimised executable.
+	$(SWIFT) build -c release --product pellucid $(ARROWS)
+
+test: setup ## Build and run all tests.
+	$(SWIFT) test --disable-xctest $(ARROWS)
+
+lint: ## Check the formatting and a few rules of the house.
+	$(SWIFT) format lint --strict -r -p Package.swift Sources Tests
+	@Workflows/arrows.sh
+	@Workflows/lint.sh
+
+format: ## Format the Swift sources in place.
+	$(SWIFT) format format -i -r -p Package.swift Sources Tests
+
+demo: release ## Denoise the sample CT in two ways and leave pictures, reports and numbers in demo-output/.
+	@Workflows/demo.sh $(RELEASE) demo-output
+
+bench: release ## Time the network and a whole run on this machine.
+	@Workflows/bench.sh $(RELEASE)
+
+docs: release ## Write Docs/Commands.md from the executable's own help.
+	@Workflows/commands.sh $(RELEASE) > Docs/Commands.md && echo "wrote Docs/Commands.md"
+
+clean: ## Remove everything that was built or made by the demo.
+	rm -rf .build demo-output

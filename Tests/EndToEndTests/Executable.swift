@@ -1,0 +1,85 @@
+import Foundation
+
+/// The built `pellucid`, run as its users run it: a process with arguments, an exit code and two streams.
+enum Executable {
+  /// What a finished process left.
+  struct Outcome {
+    var exitCode: Int32
+    var standardOutput: String
+    var standardError: String
+
+    /// The lines that people see.
+    var errorLines: [String] {
+      standardError.split(separator: "\n", omittingEmptySubsequences: true).map(String.init)
+    }
+  }
+
+  /// The executable lies beside the test bundle.
+  static let url = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+    .appendingPathComponent("pellucid")
+
+  /// Runs the executable to its end, in `folder`.
+  ///
+  /// Streams go through files, so that no full pipe can stall the process.
+  static func run(_ arguments: [String], in folder: URL, environment: [String: String] = [:]) throws -> Outcome {
+    let streams = try Streams()
+    defer { streams.remove() }
+    let process = try start(arguments, in: folder, environment: environment, streams: streams)
+    process.waitUntilExit()
+    return Outcome(
+      exitCode: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
+      standardOutput: try streams.text(streams.output), standardError: try streams.text(streams.error))
+  }
+
+  /// Starts the executable, waits for `delay` seconds at most, and kills it with signal 9 if it still runs.
+  static func runAndKill(_ arguments: [String], in folder: URL, after delay: Double) throws {
+    let streams = try Streams()
+    defer { streams.remove() }
+    let process = try start(arguments, in: folder, environment: [:], streams: streams)
+    Thread.sleep(forTimeInterval: delay)
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+  }
+
+  private static func start(
+    _ arguments: [String], in folder: URL, environment: [String: String], streams: Streams
+  ) throws -> Process {
+    let process = Process()
+    process.executableURL = url
+    process.arguments = arguments
+    process.currentDirectoryURL = folder
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = try FileHandle(forWritingTo: streams.output)
+    process.standardError = try FileHandle(forWritingTo: streams.error)
+    try process.run()
+    return process
+  }
+
+  /// Two files outside the folder under test, for what the process prints.
+  private struct Streams {
+    let output = Streams.path("out")
+    let error = Streams.path("err")
+
+    init() throws {
+      try Data().write(to: output)
+      try Data().write(to: error)
+    }
+
+    func text(_ url: URL) throws -> String { String(decoding: try Data(contentsOf: url), as: UTF8.self) }
+
+    func remove() {
+      try? FileManager.default.removeItem(at: output)
+      try? FileManager.default.removeItem(at: error)
+    }
+
+    private static func path(_ name: String) -> URL {
+      FileManager.default.temporaryDirectory.appendingPathComponent("pellucid-\(UUID().uuidString).\(name)")
+    }
+  }
+}
+
+/// Every path below `folder`, hidden ones too, relative and sorted.
+func contents(of folder: URL) throws -> [String] {
+  try FileManager.default.subpathsOfDirectory(atPath: folder.path).sorted()
+}
