@@ -6,5 +6,6 @@
 #include "ck_dispatch.h"
 #include "ck_elementwise.h"
 #include "ck_group_norm.h"
+#include "ck_radon.h"
 #include "ck_random.h"
 #endif
