@@ -7,5 +7,6 @@
 #include "ck_elementwise.h"
 #include "ck_group_norm.h"
 #include "ck_linear.h"
+#include "ck_radon.h"
 #include "ck_random.h"
 #endif
