@@ -118,7 +118,9 @@ enum GzipBytes {
   private static let prefix = Data([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255])
 
   private static func packed(_ bits: [UInt8], count: Int) -> Data {
-    Data((0..<(count / 8)).map { byte in (0..<8).reduce(UInt8(0)) { $0 | bits[8 * byte + $1] << UInt8($1) } })
+    var bytes = Data(count: count / 8)
+    for bit in 0..<count / 8 * 8 { bytes[bit / 8] |= bits[bit] << UInt8(bit % 8) }
+    return bytes
   }
 
   private static func littleEndian(_ value: UInt32) -> Data {
@@ -126,8 +128,15 @@ enum GzipBytes {
   }
 
   private static func checksum(_ data: Data) -> UInt32 {
-    ~data.reduce(~UInt32(0)) { sum, byte in
-      (0..<8).reduce(sum ^ UInt32(byte)) { s, _ in s & 1 == 1 ? s >> 1 ^ 0xEDB8_8320 : s >> 1 }
+    var sum = ~UInt32(0)
+    for byte in data {
+      sum ^= UInt32(byte)
+      for _ in 0..<8 {
+        let carry = sum & 1 == 1
+        sum >>= 1
+        if carry { sum ^= 0xEDB8_8320 }
+      }
     }
+    return ~sum
   }
 }
