@@ -5,6 +5,7 @@
 #include <string.h>
 
 static atomic_int current = -1;
+static _Thread_local int forced = -1;
 
 ck_isa_t ck_best_isa(void) {
 #if defined(__x86_64__)
@@ -25,6 +26,7 @@ static ck_isa_t isa_from_environment(void) {
 }
 
 ck_isa_t ck_isa(void) {
+  if (forced >= 0) return (ck_isa_t)forced;
   int isa = atomic_load_explicit(&current, memory_order_relaxed);
   if (isa < 0) {
     isa = isa_from_environment();
@@ -33,7 +35,8 @@ ck_isa_t ck_isa(void) {
   return (ck_isa_t)isa;
 }
 
-ck_isa_t ck_force_isa(ck_isa_t isa) {
-  if (isa <= ck_best_isa()) atomic_store_explicit(&current, (int)isa, memory_order_relaxed);
-  return ck_isa();
+int ck_forced_isa(void) { return forced; }
+
+void ck_force_isa(int isa) {
+  if (isa < 0 || isa <= (int)ck_best_isa()) forced = isa;
 }

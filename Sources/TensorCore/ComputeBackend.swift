@@ -21,9 +21,14 @@ public enum ComputeBackend {
   /// The best instruction set that the processor has.
   public static var best: InstructionSet { InstructionSet(ck_best_isa()) }
 
-  /// Forces an instruction set for the whole process (for tests); one that the processor lacks is ignored.
-  public static func force(_ set: InstructionSet) {
-    _ = ck_force_isa(set.code)
+  /// Runs `body` with a forced instruction set (for tests); one that the processor lacks is ignored.
+  ///
+  /// Holds on this thread and on those that `Parallel` runs for it, so other work in the process is left alone.
+  public static func using<R>(_ set: InstructionSet, _ body: () throws -> R) rethrows -> R {
+    let before = ck_forced_isa()
+    ck_force_isa(Int32(set.code.rawValue))
+    defer { ck_force_isa(before) }
+    return try body()
   }
 
   /// The core that OpenBLAS chose when it was loaded, such as `Cooperlake`.

@@ -1,3 +1,4 @@
+import CKernels
 import Dispatch
 import Foundation
 import Synchronization
@@ -31,7 +32,11 @@ public enum Parallel {
       return
     }
     let next = Atomic<Int>(0)
+    let forced = ck_forced_isa()
     DispatchQueue.concurrentPerform(iterations: workers) { _ in
+      let before = ck_forced_isa()
+      ck_force_isa(forced)
+      defer { ck_force_isa(before) }
       while true {
         let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
         guard index < count else { return }

@@ -11,7 +11,10 @@ ck_isa_t ck_isa(void);
 /// The best that the processor has.
 ck_isa_t ck_best_isa(void);
 
-/// Forces an instruction set (for tests); one that the processor lacks is ignored. Returns what is in use now.
-ck_isa_t ck_force_isa(ck_isa_t isa);
+/// What this thread forces (for tests), or -1.
+int ck_forced_isa(void);
+
+/// Forces an instruction set on this thread only; -1 ends it. One that the processor lacks is ignored.
+void ck_force_isa(int isa);
 
 #endif
