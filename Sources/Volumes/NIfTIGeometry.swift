@@ -5,7 +5,7 @@ import CNIfTI
 /// The sform is used if its code is positive, else the qform, else (METHOD 1 of the standard) voxel sizes alone. Any
 /// invertible affine is taken as it is. Lengths in metres or micrometres become millimetres.
 struct NIfTIGeometry {
-  private(set) var affine: Affine
+  private(set) var affine = Affine.scaling([1, 1, 1])
   private(set) var warnings: [String] = []
   private let summary: cnifti_summary
 
@@ -26,10 +26,11 @@ struct NIfTIGeometry {
       throw check.refused(.badHeader, "libnifti refuses the header")
     }
     self.summary = summary
-    let sform = sformCode > 0 ? withUnsafeBytes(of: summary.sform, Self.affine) : nil
-    let qform = qformCode > 0 ? withUnsafeBytes(of: summary.qform, Self.affine) : nil
+    let sform = sformCode > 0 ? withUnsafeBytes(of: summary.sform, Self.rows) : nil
+    let qform = qformCode > 0 ? withUnsafeBytes(of: summary.qform, Self.rows) : nil
     if sform == nil { try checkVoxelSizes(check, extents) }
-    affine = sform ?? qform ?? .scaling((1...3).map { check.real(.pixdim($0)) == 0 ? 1 : check.real(.pixdim($0)) })
+    let sizes = (1...3).map { check.real(.pixdim($0)) == 0 ? 1 : check.real(.pixdim($0)) }
+    affine = sform ?? qform ?? .scaling(sizes)
     if sform == nil && qform == nil {
       warnings.append("W-NOFORM: the file has neither sform nor qform; orientation is unknown, voxel sizes were used")
     }
@@ -49,7 +50,7 @@ struct NIfTIGeometry {
     return Int(summary.datatype) == dataType.niftiCode && read == extents + [1, 1, 1]
   }
 
-  private static func affine(_ bytes: UnsafeRawBufferPointer) -> Affine {
+  private static func rows(_ bytes: UnsafeRawBufferPointer) -> Affine {
     let m = bytes.bindMemory(to: Double.self)
     return Affine(rows: (0..<3).map { r in (0..<4).map { m[4 * r + $0] } })
   }

@@ -90,7 +90,7 @@ struct NIfTILayout: Equatable {
   func integer(_ field: IntegerField, in bytes: [UInt8]) -> Int {
     let (offset, width) = place(field)
     let shift = 64 - 8 * width
-    return Int(Int64(bitPattern: raw(bytes, offset, width)) << shift >> shift)
+    return Int((Int64(bitPattern: raw(bytes, offset, width)) << shift) >> shift)
   }
 
   func real(_ field: RealField, in bytes: [UInt8]) -> Double {
