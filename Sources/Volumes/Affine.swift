@@ -28,4 +28,23 @@ public struct Affine: Sendable, Equatable {
       - m[0][1] * (m[1][0] * m[2][2] - m[1][2] * m[2][0])
       + m[0][2] * (m[1][0] * m[2][1] - m[1][1] * m[2][0])
   }
+
+  /// Whether the axes span space: the determinant is not tiny beside the product of the voxel sizes.
+  public var isInvertible: Bool {
+    let volume = spacing.reduce(1, *)
+    return volume.isFinite && volume > 0 && abs(determinant) > 1e-9 * volume
+  }
+
+  /// Whether two axes are off the right angle by more than a thousandth (cosine); rounding in files stays below that.
+  public var isSheared: Bool {
+    [(0, 1), (0, 2), (1, 2)].contains { a, b in
+      let dot = (0..<3).reduce(0) { $0 + rows[$1][a] * rows[$1][b] }
+      return abs(dot) > 1e-3 * spacing[a] * spacing[b]
+    }
+  }
+
+  /// Where a voxel's centre lies, in mm; `index` is column, row, slice.
+  public func position(of index: [Double]) -> [Double] {
+    rows.map { $0[0] * index[0] + $0[1] * index[1] + $0[2] * index[2] + $0[3] }
+  }
 }

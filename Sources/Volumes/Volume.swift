@@ -28,6 +28,15 @@ public struct Volume: Sendable {
   public var columns: Int { voxels.shape[3] }
   /// Voxel size in mm along columns, rows, slices.
   public var spacing: [Double] { affine.spacing }
+  /// What was checked when the file was read, for the manifest: "gzip CRC32 and length checked", "length checked",
+  /// "PNG chunk CRC32 checked" or "not from a file".
+  public var integrity: String { header.integrity }
+
+  /// A volume on the same grid: same affine and header, other voxels of the same shape.
+  public func like(voxels: Tensor) -> Volume {
+    precondition(voxels.shape == self.voxels.shape, "same grid, so same shape")
+    return Volume(voxels: voxels, affine: affine, header: header)
+  }
 }
 
 /// What a file said besides voxels and affine.
@@ -45,11 +54,13 @@ public struct VolumeHeader: Sendable {
   public var niftiHeader: [UInt8]?
   /// Remarks to pass on to the user and the manifest, such as "W-SHEAR: …".
   public var warnings: [String]
+  /// See `Volume.integrity`.
+  public var integrity: String
 
   /// A header from its parts.
   public init(
     format: VolumeFileFormat, dataType: VoxelDataType, slope: Double = 1, intercept: Double = 0,
-    niftiHeader: [UInt8]? = nil, warnings: [String] = []
+    niftiHeader: [UInt8]? = nil, warnings: [String] = [], integrity: String = "not from a file"
   ) {
     self.format = format
     self.dataType = dataType
@@ -57,6 +68,7 @@ public struct VolumeHeader: Sendable {
     self.intercept = intercept
     self.niftiHeader = niftiHeader
     self.warnings = warnings
+    self.integrity = integrity
   }
 }
 

@@ -1,0 +1,65 @@
+import DurableFiles
+public import Foundation
+
+/// Limits and permissions for reading.
+public struct VolumeReadOptions: Sendable, Equatable {
+  /// The most bytes that the voxels may take in memory (four each); larger volumes are refused before any of it is
+  /// allocated. 16 GiB unless told otherwise.
+  public var maximumBytes: Int
+  /// Turn colour PNGs into grey (luma of ITU-R BT.601, alpha dropped) instead of refusing them.
+  public var convertColour: Bool
+
+  /// Options from their parts.
+  public init(maximumBytes: Int = 16 << 30, convertColour: Bool = false) {
+    self.maximumBytes = maximumBytes
+    self.convertColour = convertColour
+  }
+}
+
+/// Reading and writing volumes: the one door to all formats.
+public enum VolumeFile {
+  /// Reads a NIfTI-1 or -2 file (`.nii`, `.nii.gz`), a pair (`.hdr` and `.img`, either may be named, either may end in
+  /// `.gz`) or a PNG.
+  ///
+  /// The content decides what a file is; a name that says otherwise is refused. Throws `FileError` if the operating
+  /// system refuses and `VolumeError` if the content is not whole, not sound or not supported.
+  public static func read(_ url: URL, options: VolumeReadOptions = .init()) throws -> Volume {
+    let name = VolumeFileName(url)
+    let file = name.kind == .pairImage ? try name.existingCompanion() : try RegularFile(url)
+    let source = try byteSource(file)
+    if source is PlainSource, try PNGReader.recognises(file) {
+      guard name.kind == .png || name.kind == .unknown && !name.isCompressed else { throw contradiction(name, "PNG") }
+      return try PNGReader(file).volume(options)
+    }
+    if name.kind == .png && source is PlainSource {
+      let first = try file.read(at: 0, count: 4)
+      throw NIfTILayout(firstBytes: first) == nil
+        ? VolumeError(.unrecognised, "\(file.name): not a PNG; give a NIfTI or PNG file") : contradiction(name, "NIfTI")
+    }
+    if name.kind != .pairImage { try checkCompression(name, source) }
+    let reader = try NIfTIReader(source: source) {
+      switch name.kind {
+      case .pairHeader: try byteSource(name.existingCompanion())
+      case .pairImage: try byteSource(RegularFile(url))
+      case .nifti, .png, .unknown: throw contradiction(name, "the header of a NIfTI pair")
+      }
+    }
+    if !reader.header.isPair && (name.kind == .pairHeader || name.kind == .pairImage) {
+      throw contradiction(name, "single-file NIfTI")
+    }
+    return try reader.volume(maximumBytes: options.maximumBytes)
+  }
+
+  private static func checkCompression(_ name: VolumeFileName, _ source: any ByteSource) throws {
+    let isGzip = source is GzipSource
+    guard name.kind != .unknown || name.isCompressed, isGzip != name.isCompressed else { return }
+    throw contradiction(name, isGzip ? "gzip-compressed" : "not compressed")
+  }
+
+  private static func contradiction(_ name: VolumeFileName, _ content: String) -> VolumeError {
+    VolumeError(
+      .wrongExtension,
+      "\(FileError.printable(name.url.path(percentEncoded: false))): the content is \(content), which the file "
+        + "name's ending contradicts; rename the file")
+  }
+}
