@@ -1,0 +1,143 @@
+import Diffusion
+import Models
+import TensorCore
+
+/// The training loss of a conditional diffusion model, and its gradient with respect to the network's output.
+///
+/// With x = a·y + s·ε for a clean image y (ALGORITHMS 2.3 and 12), B patches of P pixels and label weights w:
+///
+/// - noise: (1/B) Σ w (ε − output)², summed over pixels, as in the published code;
+/// - data: (1/BP) Σ w ((y − skip)/r − output)², which is the mean squared error of D = skip + r·output divided by r²,
+///   so that the loss starts near 1 whatever the residual scale r;
+/// - velocity: (1/BP) Σ w (a·ε − s·y − output)².
+struct DiffusionObjective: Sendable {
+  let labels: LabelSet
+  let schedule: NoiseSchedule
+  let prediction: PredictionRecord
+  /// One per label.
+  let weights: [Double]
+
+  init(_ configuration: TrainingConfiguration) throws {
+    labels = try LabelSet(named: configuration.labelSet)
+    schedule = try NoiseSchedule(configuration.schedule)
+    prediction = configuration.prediction
+    weights = configuration.labelWeights ?? labels.labels.map { _ in 1 }
+  }
+
+  /// Positions in the label set for a batch: ⌊B/2⌋ + 1 drawn uniformly, then their mirror images, cut to B.
+  func antitheticIndices(count: Int, random: PhiloxRandomSource) -> [Int] {
+    let total = labels.labels.count
+    let drawn = (0..<count / 2 + 1).map { random.integer(below: total, at: UInt64($0)) }
+    return Array((drawn + drawn.map { total - 1 - $0 }).prefix(count))
+  }
+
+  /// What a training step feeds to the network and compares its output with.
+  struct Problem {
+    /// `[B, h, w, conditions + 1]`, conditions first.
+    var input: Tensor
+    /// One timestep label per patch.
+    var labels: [Int]
+    /// What the output should be, `[B, h, w, 1]`.
+    var goal: Tensor
+    /// One weight per patch, the reduction over pixels and batch included.
+    var weights: [Double]
+  }
+
+  /// The problem of one batch; the labels and the noise depend on the seed and the step alone.
+  func problem(_ batch: PatchBatch, seed: UInt64, step: Int) -> Problem {
+    let count = batch.targets.shape[0]
+    let indices = antitheticIndices(
+      count: count, random: PhiloxRandomSource(seed: seed, stream: TrainingStream.labels.stream(step)))
+    let noise = PhiloxRandomSource(seed: seed, stream: TrainingStream.noise.stream(step)).normal(
+      shape: batch.targets.shape)
+    return problem(batch, indices: indices, noise: noise)
+  }
+
+  func problem(_ batch: PatchBatch, indices: [Int], noise: Tensor) -> Problem {
+    let count = batch.targets.shape[0]
+    let pixels = batch.targets.count / count
+    let visited = indices.map { labels.labels[$0] }
+    var noisy = Tensor(uninitialized: batch.targets.shape)
+    var goal = Tensor(uninitialized: batch.targets.shape)
+    let skip = self.skip(batch.conditions)
+    for (sample, label) in visited.enumerated() {
+      let a = Float(schedule.signal(label)), s = Float(schedule.noise(label))
+      let inverse = 1 / prediction.residualScale
+      let range = sample * pixels..<(sample + 1) * pixels
+      batch.targets.withUnsafeBuffer { y in
+        noise.withUnsafeBuffer { e in
+          noisy.withUnsafeMutableBuffer { x in
+            for i in range { x[i] = a * y[i] + s * e[i] }
+          }
+          goal.withUnsafeMutableBuffer { g in
+            switch prediction.kind {
+            case .noise: for i in range { g[i] = e[i] }
+            case .velocity: for i in range { g[i] = a * e[i] - s * y[i] }
+            case .data:
+              guard let skip else {
+                for i in range { g[i] = y[i] * inverse }
+                return
+              }
+              skip.withUnsafeBuffer { c in
+                for i in range { g[i] = (y[i] - c[i]) * inverse }
+              }
+            }
+          }
+        }
+      }
+    }
+    let reduction = prediction.kind == .noise ? Double(count) : Double(count * pixels)
+    return Problem(
+      input: Self.input(batch.conditions, noisy), labels: visited, goal: goal,
+      weights: indices.map { weights[$0] / reduction })
+  }
+
+  /// The loss of an output and its gradient.
+  func loss(_ output: Tensor, _ problem: Problem) -> (loss: Double, gradient: Tensor) {
+    precondition(output.shape == problem.goal.shape)
+    let pixels = output.count / problem.labels.count
+    var gradient = Tensor(uninitialized: output.shape)
+    var loss = 0.0
+    output.withUnsafeBuffer { o in
+      problem.goal.withUnsafeBuffer { g in
+        gradient.withUnsafeMutableBuffer { d in
+          for (sample, weight) in problem.weights.enumerated() {
+            var sum = 0.0
+            let factor = Float(2 * weight)
+            for i in sample * pixels..<(sample + 1) * pixels {
+              let difference = o[i] - g[i]
+              sum += Double(difference) * Double(difference)
+              d[i] = factor * difference
+            }
+            loss += weight * sum
+          }
+        }
+      }
+    }
+    return (loss, gradient)
+  }
+
+  /// Conditions and noisy image side by side: conditions first.
+  static func input(_ conditions: Tensor, _ noisy: Tensor) -> Tensor { conditions.concatenatingChannels(noisy) }
+
+  /// What a data prediction adds to the network's output: the mean of the conditions.
+  func skip(_ conditions: Tensor) -> Tensor? {
+    guard prediction.kind == .data, prediction.skip == .condition else { return nil }
+    let channels = conditions.shape[3]
+    guard channels > 1 else { return conditions }
+    let parts = (0..<channels).map { (coefficient: 1 / Double(channels), sample: conditions.channels($0..<$0 + 1)) }
+    return .linearCombination(parts)
+  }
+
+  /// What an output says of the noisy image.
+  func prediction(_ output: Tensor, conditions: Tensor) -> Prediction<Tensor> {
+    switch prediction.kind {
+    case .noise: return .noise(output)
+    case .velocity: return .velocity(output)
+    case .data:
+      let residual = (coefficient: Double(prediction.residualScale), sample: output)
+      guard let skip = skip(conditions) else { return .data(.linearCombination([residual])) }
+      return .data(.linearCombination([(1, skip), residual]))
+    }
+  }
+}

@@ -1,0 +1,57 @@
+import Diffusion
+public import Foundation
+public import Models
+import NeuralNet
+
+/// Makes a model file of a checkpoint: the averaged weights and a card that says how they came to be.
+public struct ModelExport {
+  private let checkpoint: TrainingCheckpoint
+  private let configuration: TrainingConfiguration
+  private let software: String
+
+  /// An export; throws when the checkpoint's configuration is no longer understood.
+  public init(_ checkpoint: TrainingCheckpoint, software: String) throws {
+    self.checkpoint = checkpoint
+    self.software = software
+    configuration = try TrainingConfiguration(yaml: checkpoint.configuration)
+  }
+
+  /// The card.
+  public func card() throws -> ModelCard {
+    let labels = try LabelSet(named: configuration.labelSet)
+    return ModelCard(
+      name: configuration.name, task: configuration.task, architecture: configuration.architecture,
+      labelSet: LabelSetRecord(name: labels.name, labels: labels.labels), noiseSchedule: configuration.schedule,
+      prediction: configuration.prediction, intensity: configuration.intensity, envelope: configuration.envelope,
+      degradation: configuration.degradation?.record, training: training, quality: quality,
+      licence: configuration.licence, citation: configuration.citation, intendedUse: configuration.intendedUse)
+  }
+
+  /// Writes the model whole or not at all and returns its SHA-256; `half` stores the weights as float16.
+  @discardableResult
+  public func write(to url: URL, half: Bool) throws -> String {
+    try ModelFile.write(
+      card: try card(), parameters: checkpoint.state.average, to: url, precision: half ? .float16 : .float32)
+  }
+
+  private var training: TrainingRecord {
+    func line(_ entry: TrainingConfiguration.DataEntry) -> String {
+      let condition = entry.condition.map { " from \($0)" } ?? ""
+      return "\(entry.path)\(condition), slices \(entry.slices.lowerBound)-\(entry.slices.upperBound): \(entry.source)"
+    }
+    return TrainingRecord(
+      data: configuration.training.map(line), heldOut: configuration.validation.map(line),
+      steps: checkpoint.state.step, samples: checkpoint.state.step * configuration.patches.batch,
+      seed: configuration.seed, command: checkpoint.command, configuration: checkpoint.configuration,
+      software: software)
+  }
+
+  private var quality: [QualityRecord] {
+    let size = configuration.schedules.validationSize
+    return checkpoint.validation.map { row in
+      QualityRecord(
+        data: row.data, condition: "level \(row.level), DDIM over all labels, centre \(size) x \(size)",
+        figures: ["psnr": row.psnr, "psnrInput": row.inputPSNR, "psnrOneEvaluation": row.oneStepPSNR])
+    }
+  }
+}

@@ -1,0 +1,184 @@
+import DurableFiles
+public import Foundation
+public import Models
+public import TensorCore
+import Transforms
+public import Volumes
+
+/// Clean slices with what the network is to restore them from, in memory, as network values.
+public struct PairedDataset: Sendable {
+  /// One scan.
+  struct Entry: Sendable {
+    var name: String
+    var weight: Double
+    var variants: [Variant]
+    /// For super-resolution: plane k is restored from planes k − 1 and k + 1.
+    var fromNeighbours: Bool
+
+    var usablePlanes: Range<Int> { fromNeighbours ? 1..<variants[0].target.planes - 1 : 0..<variants[0].target.planes }
+  }
+
+  /// One way in which a scan was made worse.
+  struct Variant: Sendable {
+    /// The strength, for the log; 0 for paired data.
+    var level: Double
+    var target: PlaneStack
+    /// Nil when the conditions are neighbours in `target`.
+    var condition: PlaneStack?
+  }
+
+  let entries: [Entry]
+  /// Condition images per sample.
+  public let conditionChannels: Int
+
+  init(entries: [Entry], conditionChannels: Int) {
+    precondition(!entries.isEmpty)
+    self.entries = entries
+    self.conditionChannels = conditionChannels
+  }
+
+  /// What happens while data are made ready.
+  public typealias Progress = (_ message: String) -> Void
+
+  /// Reads the scans of a configuration and makes them worse as it says.
+  ///
+  /// - Parameters:
+  ///   - entries: the configuration's training or validation entries.
+  ///   - folder: what their paths are relative to.
+  ///   - cache: where simulated scans are kept.
+  ///   - realisations: simulated scans per strength.
+  ///   - seed: of the simulations; give validation another one than training.
+  ///   - read: reads one volume.
+  public init(
+    _ entries: [TrainingConfiguration.DataEntry], of configuration: TrainingConfiguration, folder: URL, cache: URL,
+    realisations: Int, seed: UInt64, read: (URL) throws -> Volume, progress: Progress
+  ) throws {
+    let builder = PairBuilder(
+      configuration: configuration, folder: folder, cache: PlaneCache(folder: cache), realisations: realisations,
+      seed: seed, read: read, progress: progress)
+    self.init(
+      entries: try entries.map(builder.entry), conditionChannels: configuration.task.conditionChannels)
+  }
+
+  /// Bytes of image data in memory.
+  public var byteCount: Int {
+    entries.reduce(0) { sum, entry in
+      sum + entry.variants.reduce(0) { $0 + 2 * ($1.target.values.count + ($1.condition?.values.count ?? 0)) }
+    }
+  }
+}
+
+/// Reads scans and makes pairs of them.
+private struct PairBuilder {
+  let configuration: TrainingConfiguration
+  let folder: URL
+  let cache: PlaneCache
+  let realisations: Int
+  let seed: UInt64
+  let read: (URL) throws -> Volume
+  let progress: PairedDataset.Progress
+
+  func entry(_ entry: TrainingConfiguration.DataEntry) throws -> PairedDataset.Entry {
+    let url = folder.appendingPathComponent(entry.path)
+    let clean = try slices(entry.slices, of: url)
+    let variants: [PairedDataset.Variant]
+    if let settings = configuration.degradation {
+      variants = try degraded(clean, entry: entry, digest: ContentDigest.sha256(of: url), settings: settings)
+    } else if let condition = entry.condition {
+      let paired = try slices(entry.slices, of: folder.appendingPathComponent(condition))
+      guard paired.voxels.shape == clean.voxels.shape else {
+        throw TrainingError(.data, "\(condition) and \(entry.path) have different grids: pairs must be aligned")
+      }
+      variants = [
+        PairedDataset.Variant(
+          level: 0, target: try planes(clean, fitting: clean), condition: try planes(paired, fitting: paired))
+      ]
+    } else {
+      variants = [PairedDataset.Variant(level: 0, target: try planes(clean, fitting: clean), condition: nil)]
+    }
+    try checkSize(clean, entry)
+    return PairedDataset.Entry(
+      name: entry.path, weight: entry.weight, variants: variants, fromNeighbours: configuration.task == .superResolve)
+  }
+
+  private func checkSize(_ volume: Volume, _ entry: TrainingConfiguration.DataEntry) throws {
+    let size = configuration.patches.size
+    guard volume.rows >= size, volume.columns >= size else {
+      throw TrainingError(
+        .data, "\(entry.path) has slices of \(volume.columns) × \(volume.rows), smaller than patches of \(size)")
+    }
+  }
+
+  /// The slices of the first frame that an entry uses.
+  private func slices(_ range: ClosedRange<Int>, of url: URL) throws -> Volume {
+    let volume = try read(url)
+    guard range.upperBound < volume.slices else {
+      throw TrainingError(
+        .data, "\(url.lastPathComponent) has slices 0-\(volume.slices - 1), not \(range.lowerBound)-\(range.upperBound)")
+    }
+    let planes = volume.voxels.slice(0..<1).reshaped([volume.slices, volume.rows, volume.columns])
+      .slice(range.lowerBound..<range.upperBound + 1)
+    var affine = volume.affine
+    for r in 0..<3 { affine.rows[r][3] += affine.rows[r][2] * Double(range.lowerBound) }
+    return Volume(
+      voxels: planes.reshaped([1, range.count, volume.rows, volume.columns]), affine: affine, header: volume.header)
+  }
+
+  /// Network values of a volume, scaled as fits another one (or itself).
+  private func planes(_ volume: Volume, fitting reference: Volume) throws -> PlaneStack {
+    let transform = try IntensityTransform(IntensityRule(configuration.intensity), fitting: reference)
+    return PlaneStack(
+      transform.normalized(volume.voxels).reshaped([volume.slices, volume.rows, volume.columns]))
+  }
+
+  /// Every strength and realisation of a scan. As at run time only the degraded scan is known, it decides the scale
+  /// of the clean one too.
+  private func degraded(
+    _ clean: Volume, entry: TrainingConfiguration.DataEntry, digest: String,
+    settings: TrainingConfiguration.DegradationSettings
+  ) throws -> [PairedDataset.Variant] {
+    var variants: [PairedDataset.Variant] = []
+    let sameScale: Bool = if case .percentiles = configuration.intensity { false } else { true }
+    let target = try planes(clean, fitting: clean)
+    let draws = settings.record.levels.flatMap { level in (0..<realisations).map { (level: level, realisation: $0) } }
+    for (index, draw) in draws.enumerated() {
+      let degradation = try Degradation(settings.record, level: draw.level)
+      let seed = PhiloxRandomSource(seed: seed, stream: 0xDE9).uint64(at: UInt64(index))
+      var simulated: Volume?
+      func simulate() throws -> Volume {
+        if let simulated { return simulated }
+        progress("making \(entry.path) at \(settings.record.kind) \(draw.level), \(index + 1) of \(draws.count)")
+        let volume = try degradation.apply(to: clean, seed: seed)
+        simulated = volume
+        return volume
+      }
+      let recipe =
+        "planes 1, file \(digest), slices \(entry.slices), \(settings.record.kind) \(draw.level), "
+        + "\(settings.record.parameters.sorted { $0.key < $1.key }), seed \(seed), \(configuration.intensity)"
+      func cached(_ part: String, _ make: () throws -> PlaneStack) throws -> PlaneStack {
+        try cache.planes(
+          for: "\(part), \(recipe)", count: clean.slices, rows: clean.rows, columns: clean.columns, make: make)
+      }
+      variants.append(
+        PairedDataset.Variant(
+          level: draw.level,
+          target: sameScale
+            ? target : try cached("target") { try planes(clean, fitting: simulate()) },
+          condition: try cached("condition") {
+            let volume = try simulate()
+            return try planes(volume, fitting: volume)
+          }))
+    }
+    return variants
+  }
+}
+
+extension IntensityRule {
+  init(_ contract: IntensityContract) {
+    switch contract {
+    case .window(let low, let high): self = .window(low: low, high: high)
+    case .percentiles(let low, let high): self = .percentiles(low: low, high: high)
+    case .fullRange: self = .fullRange
+    }
+  }
+}

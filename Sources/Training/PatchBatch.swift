@@ -1,0 +1,119 @@
+public import TensorCore
+
+/// Pairs cut from a dataset: what a training step sees.
+public struct PatchBatch: Sendable {
+  /// Condition images, `[n, h, w, conditions]`.
+  public var conditions: Tensor
+  /// Clean images, `[n, h, w, 1]`.
+  public var targets: Tensor
+}
+
+extension PairedDataset {
+  /// Random patches for one step.
+  ///
+  /// What is drawn depends on the seed and the step alone, so a resumed run sees what it would have seen.
+  func batch(_ settings: TrainingConfiguration.PatchSettings, seed: UInt64, step: Int) -> PatchBatch {
+    let random = PhiloxRandomSource(seed: seed, stream: TrainingStream.patches.stream(step))
+    var batch = emptyBatch(count: settings.batch, height: settings.size, width: settings.size)
+    for sample in 0..<settings.batch {
+      let place = draw(settings, random, sample)
+      write(place, to: &batch, at: sample)
+    }
+    return batch
+  }
+
+  /// One sample: a scan, how it was made worse, a plane, and a patch of it.
+  struct Place: Equatable {
+    var entry: Int
+    var variant: Int
+    var plane: Int
+    var cut: PlaneStack.Cut
+  }
+
+  func draw(_ settings: TrainingConfiguration.PatchSettings, _ random: PhiloxRandomSource, _ sample: Int) -> Place {
+    let first = UInt64(sample * 8)
+    let entry = weightedEntry(random.uniform(at: first))
+    let variants = entries[entry].variants
+    let variant = random.integer(below: variants.count, at: first + 1)
+    let planes = entries[entry].usablePlanes
+    let plane = planes.lowerBound + random.integer(below: planes.count, at: first + 2)
+    let target = variants[variant].target
+    var cut = PlaneStack.Cut(
+      row: random.integer(below: target.rows - settings.size + 1, at: first + 3),
+      column: random.integer(below: target.columns - settings.size + 1, at: first + 4), height: settings.size,
+      width: settings.size)
+    if settings.flips {
+      let turn = random.integer(below: 8, at: first + 5)
+      cut.flipRows = turn & 1 != 0
+      cut.flipColumns = turn & 2 != 0
+      cut.transpose = turn & 4 != 0
+    }
+    return Place(entry: entry, variant: variant, plane: plane, cut: cut)
+  }
+
+  private func weightedEntry(_ uniform: Double) -> Int {
+    var rest = uniform * entries.reduce(0) { $0 + $1.weight }
+    for (index, entry) in entries.enumerated() {
+      rest -= entry.weight
+      if rest < 0 { return index }
+    }
+    return entries.count - 1
+  }
+
+  func emptyBatch(count: Int, height: Int, width: Int) -> PatchBatch {
+    PatchBatch(
+      conditions: Tensor(uninitialized: [count, height, width, conditionChannels]),
+      targets: Tensor(uninitialized: [count, height, width, 1]))
+  }
+
+  func write(_ place: Place, to batch: inout PatchBatch, at sample: Int) {
+    let entry = entries[place.entry], variant = entry.variants[place.variant]
+    let pixels = place.cut.height * place.cut.width
+    batch.targets.withUnsafeMutableBuffer {
+      variant.target.write(place.cut, of: place.plane, to: $0.baseAddress! + sample * pixels, stride: 1)
+    }
+    let channels = conditionChannels
+    batch.conditions.withUnsafeMutableBuffer {
+      let base = $0.baseAddress! + sample * pixels * channels
+      if let condition = variant.condition {
+        condition.write(place.cut, of: place.plane, to: base, stride: channels)
+      } else {
+        variant.target.write(place.cut, of: place.plane - 1, to: base, stride: channels)
+        variant.target.write(place.cut, of: place.plane + 1, to: base + 1, stride: channels)
+      }
+    }
+  }
+
+  /// Centre patches of evenly spaced planes, one batch per (entry, strength): the same at every validation.
+  /// Extents are multiples of `multiple`.
+  func validationPlaces(slices: Int, size: Int, multiple: Int) -> [(name: String, level: Double, places: [Place])] {
+    entries.indices.flatMap { index -> [(name: String, level: Double, places: [Place])] in
+      let entry = entries[index]
+      let planes = entry.usablePlanes
+      let count = min(slices, planes.count)
+      return entry.variants.indices.map { variant in
+        let target = entry.variants[variant].target
+        let height = min(size, target.rows / multiple * multiple)
+        let width = min(size, target.columns / multiple * multiple)
+        let cut = PlaneStack.Cut(
+          row: (target.rows - height) / 2, column: (target.columns - width) / 2, height: height, width: width)
+        let places = (0..<count).map { k in
+          Place(
+            entry: index, variant: variant, plane: planes.lowerBound + (2 * k + 1) * planes.count / (2 * count),
+            cut: cut)
+        }
+        return (entry.name, entry.variants[variant].level, places)
+      }
+    }
+  }
+}
+
+/// Independent uses of the training seed: the upper bits of the random stream; the lower bits are the step.
+enum TrainingStream: UInt64 {
+  case patches = 1
+  case labels = 2
+  case noise = 3
+  case validation = 4
+
+  func stream(_ step: Int) -> UInt64 { rawValue << 56 | UInt64(step) }
+}

@@ -1,0 +1,114 @@
+public import Models
+
+/// What a training run does, as its YAML file says (`Workflows/training/`).
+///
+/// The network, its data, how they are made worse, and how long to train: everything that decides the weights. Where
+/// the data lie is not part of it: paths are relative to a folder that is given when the run starts.
+public struct TrainingConfiguration: Sendable, Equatable {
+  /// Name of the model.
+  public var name: String
+  /// What the model does.
+  public var task: ModelTask
+  /// The network.
+  public var architecture: UNetConfiguration
+  /// Name of the label set.
+  public var labelSet: String
+  /// Weight of each label in the loss, in the order of the labels; nil for equal weights.
+  public var labelWeights: [Double]?
+  /// The noise schedule.
+  public var schedule: NoiseScheduleRecord
+  /// What the network predicts.
+  public var prediction: PredictionRecord
+  /// How voxel values become network values.
+  public var intensity: IntensityContract
+  /// The inputs that the model is meant for.
+  public var envelope: InputEnvelope
+  /// How the training inputs are made from clean scans; nil for paired data and for super-resolution.
+  public var degradation: DegradationSettings?
+  /// What it trains on.
+  public var training: [DataEntry]
+  /// What it is measured on while it trains; never trained on.
+  public var validation: [DataEntry]
+  /// How patches are cut.
+  public var patches: PatchSettings
+  /// How the weights follow the loss.
+  public var optimizer: OptimizerSettings
+  /// How often the run says and saves what.
+  public var schedules: ReportSettings
+  /// Seed of everything random.
+  public var seed: UInt64
+  /// Licence of the weights.
+  public var licence: String?
+  /// What to cite.
+  public var citation: [String]
+  /// What the model is for, and what not.
+  public var intendedUse: String?
+  /// The file, whole.
+  public var text: String
+
+  /// How clean scans are made worse.
+  public struct DegradationSettings: Sendable, Equatable {
+    /// Kind, strengths and parameters.
+    public var record: DegradationRecord
+    /// Simulated scans per strength: how many different noises a slice is seen with.
+    public var realisations: Int
+  }
+
+  /// Some slices of one scan.
+  public struct DataEntry: Sendable, Equatable {
+    /// File of the target, below the data folder.
+    public var path: String
+    /// File of the condition on the same grid; nil when it is made from the target.
+    public var condition: String?
+    /// Slices that are used, first and last.
+    public var slices: ClosedRange<Int>
+    /// Share of the samples, relative to the other entries.
+    public var weight: Double
+    /// Where the scan is from, and its licence.
+    public var source: String
+  }
+
+  /// How patches are cut.
+  public struct PatchSettings: Sendable, Equatable {
+    /// Rows and columns of a patch.
+    public var size: Int
+    /// Patches per step.
+    public var batch: Int
+    /// Whether patches are mirrored and transposed at random (eight ways); off where left and right matter.
+    public var flips: Bool
+  }
+
+  /// How the weights follow the loss.
+  public struct OptimizerSettings: Sendable, Equatable {
+    /// Steps of the whole run.
+    public var steps: Int
+    /// The largest learning rate.
+    public var learningRate: Double
+    /// The learning rate of the last step; between them half a cosine.
+    public var finalLearningRate: Double
+    /// Steps over which the learning rate rises from zero.
+    public var warmupSteps: Int
+    /// Largest global norm of the gradient; nil for no clipping.
+    public var clipNorm: Double?
+    /// Decay of the moving average of the weights, which is what the model file gets.
+    public var emaDecay: Double
+    /// Whether early weights are forgotten faster.
+    public var emaWarmUp: Bool
+  }
+
+  /// How often the run says and saves what.
+  public struct ReportSettings: Sendable, Equatable {
+    /// Steps between lines of the log.
+    public var logEvery: Int
+    /// Steps between validations; 0 for none.
+    public var validateEvery: Int
+    /// Slices per validation entry.
+    public var validationSlices: Int
+    /// Rows and columns of the centre that is measured.
+    public var validationSize: Int
+    /// Steps between checkpoints.
+    public var checkpointEvery: Int
+    /// Minutes between checkpoints.
+    public var checkpointMinutes: Double
+  }
+}

@@ -1,0 +1,238 @@
+import Diffusion
+public import Foundation
+import Models
+import Yams
+
+extension TrainingConfiguration {
+  /// The configuration that a YAML text describes. Throws `TrainingError` with the line of what is wrong.
+  public init(yaml text: String) throws {
+    let root: Node?
+    do {
+      root = try compose(yaml: text)
+    } catch {
+      let line = String(describing: error).split(separator: "\n").joined(separator: " ")
+      throw TrainingError(.configuration, "the configuration is not YAML: \(line)")
+    }
+    guard let root else { throw TrainingError(.configuration, "the configuration is empty") }
+    try self.init(root, text: text)
+  }
+
+  /// The configuration in a YAML file.
+  public init(contentsOf url: URL) throws {
+    guard let data = try? Data(contentsOf: url), let text = String(data: data, encoding: .utf8) else {
+      throw TrainingError(.configuration, "\(url.path) cannot be read as text: check the path")
+    }
+    do {
+      try self.init(yaml: text)
+    } catch let error as TrainingError {
+      throw TrainingError(error.kind, "\(url.lastPathComponent): \(error.description)")
+    }
+  }
+
+  private init(_ root: Node, text: String) throws {
+    let file = try StrictMapping(
+      root, path: "",
+      keys: [
+        "name", "task", "network", "labels", "labelWeights", "schedule", "prediction", "intensity", "envelope",
+        "degradation", "data", "patches", "optimizer", "report", "seed", "licence", "citation", "intendedUse",
+      ])
+    name = try file.string("name")
+    task = try file.choice("task")
+    architecture = try Self.network(file, conditions: task.conditionChannels)
+    labelSet = try file.string("labels", default: "uniform-10")
+    labelWeights = file.has("labelWeights") ? try file.doubles("labelWeights") : nil
+    schedule = try Self.schedule(file)
+    prediction = try Self.prediction(file)
+    intensity = try Self.intensity(file)
+    envelope = try Self.envelope(file)
+    degradation = file.has("degradation") ? try Self.degradation(file) : nil
+    let data = try file.mapping("data", keys: ["training", "validation"])
+    training = try Self.entries(data, "training")
+    validation = data.has("validation") ? try Self.entries(data, "validation") : []
+    patches = try Self.patches(file)
+    optimizer = try Self.optimizer(file)
+    schedules = try Self.report(file)
+    seed = UInt64(try file.int("seed", in: 0...Int.max, default: 1))
+    licence = file.has("licence") ? try file.string("licence") : nil
+    citation = file.has("citation") ? try file.strings("citation") : []
+    intendedUse = file.has("intendedUse") ? try file.string("intendedUse") : nil
+    self.text = text
+    try check(file)
+  }
+
+  /// What no single key can tell.
+  private func check(_ file: StrictMapping) throws {
+    let labels: LabelSet
+    do {
+      labels = try LabelSet(named: labelSet)
+      let schedule = try NoiseSchedule(schedule)
+      _ = try UNet(architecture)
+      guard labels.labels.allSatisfy({ $0 < schedule.timesteps }) else {
+        throw file.error("labels", "go beyond the schedule's \(schedule.timesteps) timesteps")
+      }
+    } catch let error as TrainingError {
+      throw error
+    } catch {
+      throw TrainingError(.configuration, String(describing: error))
+    }
+    if let labelWeights {
+      guard labelWeights.count == labels.labels.count, labelWeights.allSatisfy({ $0 >= 0 && $0.isFinite }),
+        labelWeights.contains(where: { $0 > 0 })
+      else {
+        throw file.error("labelWeights", "must hold \(labels.labels.count) weights, one per label, none negative")
+      }
+    }
+    let multiple = architecture.sizeMultiple
+    guard patches.size % multiple == 0, schedules.validationSize % multiple == 0 else {
+      throw file.error("patches", "and validation must have a size that is a multiple of \(multiple) for this network")
+    }
+    for entry in training + validation {
+      switch task {
+      case .translate where entry.condition == nil:
+        throw file.error("data", "needs a condition file for \(entry.path): translation learns from pairs")
+      case .denoise where (entry.condition == nil) == (degradation == nil):
+        throw file.error("data", "needs either a degradation or a condition file for \(entry.path), not both")
+      case .superResolve where entry.condition != nil || degradation != nil:
+        throw file.error("data", "must have neither condition nor degradation: the conditions are the neighbours")
+      case .superResolve where entry.slices.count < 3:
+        throw file.error("data", "needs three slices or more of \(entry.path)")
+      default: break
+      }
+    }
+  }
+
+  private static func network(_ file: StrictMapping, conditions: Int) throws -> UNetConfiguration {
+    let map = try file.mapping(
+      "network",
+      keys: ["baseChannels", "channelMultipliers", "residualBlocks", "attentionLevels", "bottleneckAttention"])
+    return UNetConfiguration(
+      inputChannels: conditions + 1, baseChannels: try map.int("baseChannels", in: 32...1024),
+      channelMultipliers: try map.ints("channelMultipliers"),
+      residualBlocks: try map.int("residualBlocks", in: 1...8, default: 2),
+      attentionLevels: map.has("attentionLevels") ? try map.ints("attentionLevels") : [],
+      bottleneckAttention: try map.bool("bottleneckAttention", default: true))
+  }
+
+  private static func schedule(_ file: StrictMapping) throws -> NoiseScheduleRecord {
+    guard file.has("schedule") else { return NoiseScheduleRecord() }
+    let map = try file.mapping("schedule", keys: ["name", "betaStart", "betaEnd", "timesteps"])
+    return NoiseScheduleRecord(
+      name: try map.string("name", default: "linear"),
+      betaStart: try map.double("betaStart", in: 0...1, default: 1e-4),
+      betaEnd: try map.double("betaEnd", in: 0...1, default: 2e-2),
+      timesteps: try map.int("timesteps", in: 1...100_000, default: 1000))
+  }
+
+  private static func prediction(_ file: StrictMapping) throws -> PredictionRecord {
+    let map = try file.mapping("prediction", keys: ["kind", "skip", "residualScale", "clampData"])
+    let kind: PredictionRecord.Kind = try map.choice("kind")
+    if kind != .data, map.has("skip") || map.has("residualScale") {
+      throw map.error("kind", "\(kind.rawValue) takes neither skip nor residualScale: they shape a data prediction")
+    }
+    return PredictionRecord(
+      kind: kind, skip: try map.choice("skip", default: PredictionRecord.Skip.none),
+      residualScale: Float(try map.double("residualScale", in: 1e-6...1e6, default: 1)),
+      clampData: try map.bool("clampData", default: kind != .noise))
+  }
+
+  private static func intensity(_ file: StrictMapping) throws -> IntensityContract {
+    let map = try file.mapping("intensity", keys: ["window", "percentiles", "fullRange"])
+    let given = ["window", "percentiles", "fullRange"].filter(map.has)
+    guard given.count == 1 else { throw file.error("intensity", "must give one of window, percentiles, fullRange") }
+    if given[0] == "fullRange" { return .fullRange }
+    let ends = try map.doubles(given[0])
+    guard ends.count == 2, ends[0] < ends[1] else { throw map.error(given[0], "must be [low, high], low below high") }
+    return given[0] == "window" ? .window(low: ends[0], high: ends[1]) : .percentiles(low: ends[0], high: ends[1])
+  }
+
+  private static func envelope(_ file: StrictMapping) throws -> InputEnvelope {
+    guard file.has("envelope") else { return InputEnvelope() }
+    let map = try file.mapping("envelope", keys: ["modality", "inPlaneSpacing", "sliceSpacing", "size"])
+    func pair<T: Comparable>(_ key: String, _ read: (String) throws -> [T]) throws -> [T]? {
+      guard map.has(key) else { return nil }
+      let ends = try read(key)
+      guard ends.count == 2, ends[0] <= ends[1] else { throw map.error(key, "must be [smallest, largest]") }
+      return ends
+    }
+    return InputEnvelope(
+      modality: map.has("modality") ? try map.string("modality") : nil,
+      inPlaneSpacing: try pair("inPlaneSpacing", map.doubles), sliceSpacing: try pair("sliceSpacing", map.doubles),
+      size: try pair("size", map.ints))
+  }
+
+  private static func degradation(_ file: StrictMapping) throws -> DegradationSettings {
+    let map = try file.mapping("degradation", keys: ["kind", "levels", "realisations", "parameters"])
+    let kind: DegradationKind = try map.choice("kind")
+    let levels = try map.doubles("levels")
+    guard kind != .thickSlices else {
+      throw map.error("kind", "thick-slices changes the grid: train super-resolve on thin slices instead")
+    }
+    guard let first = levels.first else { throw map.error("levels", "must hold at least one strength") }
+    var record = DegradationRecord(kind: kind.rawValue, levels: levels, parameters: try map.namedDoubles("parameters"))
+    do {
+      // Every level must make sense, and the record names every parameter, those left at their defaults too.
+      for level in levels { _ = try Degradation(record, level: level) }
+      record = try Degradation(record, level: first).record(levels: levels)
+    } catch let error as TrainingError {
+      throw TrainingError(.configuration, error.description)
+    }
+    return DegradationSettings(record: record, realisations: try map.int("realisations", in: 1...64, default: 1))
+  }
+
+  private static func entries(_ data: StrictMapping, _ key: String) throws -> [DataEntry] {
+    let entries = try data.mappings(key, keys: ["path", "condition", "slices", "weight", "source"]).map { map in
+      let bounds = try map.string("slices").split(separator: "-").map { Int($0) }
+      guard bounds.count == 2, let first = bounds[0], let last = bounds[1], first <= last else {
+        throw map.error("slices", "must be a range such as 0-107")
+      }
+      return DataEntry(
+        path: try map.string("path"), condition: map.has("condition") ? try map.string("condition") : nil,
+        slices: first...last, weight: try map.double("weight", in: 1e-9...1e9, default: 1),
+        source: try map.string("source"))
+    }
+    guard !entries.isEmpty else { throw data.error(key, "must hold at least one entry") }
+    return entries
+  }
+
+  private static func patches(_ file: StrictMapping) throws -> PatchSettings {
+    let map = try file.mapping("patches", keys: ["size", "batch", "flips"])
+    return PatchSettings(
+      size: try map.int("size", in: 8...1024), batch: try map.int("batch", in: 1...1024, default: 16),
+      flips: try map.bool("flips", default: true))
+  }
+
+  private static func optimizer(_ file: StrictMapping) throws -> OptimizerSettings {
+    let map = try file.mapping(
+      "optimizer",
+      keys: ["steps", "learningRate", "finalLearningRate", "warmupSteps", "clipNorm", "emaDecay", "emaWarmUp"])
+    let rate = try map.double("learningRate", in: 0...10)
+    return OptimizerSettings(
+      steps: try map.int("steps", in: 1...100_000_000), learningRate: rate,
+      finalLearningRate: try map.double("finalLearningRate", in: 0...10, default: rate),
+      warmupSteps: try map.int("warmupSteps", in: 0...1_000_000, default: 0),
+      clipNorm: map.has("clipNorm") ? try map.double("clipNorm", in: 1e-9...1e9) : nil,
+      emaDecay: try map.double("emaDecay", in: 0...0.999999999, default: 0.999),
+      emaWarmUp: try map.bool("emaWarmUp", default: true))
+  }
+
+  private static func report(_ file: StrictMapping) throws -> ReportSettings {
+    let keys = [
+      "logEvery", "validateEvery", "validationSlices", "validationSize", "checkpointEvery", "checkpointMinutes",
+    ]
+    let map = try file.mapping("report", keys: keys)
+    return ReportSettings(
+      logEvery: try map.int("logEvery", in: 1...1_000_000, default: 20),
+      validateEvery: try map.int("validateEvery", in: 0...100_000_000, default: 500),
+      validationSlices: try map.int("validationSlices", in: 1...1000, default: 2),
+      validationSize: try map.int("validationSize", in: 8...4096, default: 128),
+      checkpointEvery: try map.int("checkpointEvery", in: 1...100_000_000, default: 500),
+      checkpointMinutes: try map.double("checkpointMinutes", in: 0.01...100_000, default: 10))
+  }
+}
+
+extension NoiseSchedule {
+  init(_ record: NoiseScheduleRecord) throws {
+    try self.init(
+      named: record.name, betaStart: record.betaStart, betaEnd: record.betaEnd, timesteps: record.timesteps)
+  }
+}

@@ -1,0 +1,140 @@
+import ArgumentParser
+import Foundation
+import Synchronization
+import TensorCore
+import Training
+import Volumes
+
+/// `pellucid train`.
+struct TrainCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "train",
+    abstract: "Train a model as a configuration file says.",
+    discussion: """
+      The folder receives a checkpoint, a log, a loss curve and at the end model.safetensors. A run that was stopped or
+      killed goes on with --resume, to the same bits. With --export no training is done: a checkpoint is made into a
+      model file.
+      """)
+
+  @Argument(help: "The configuration file; see Workflows/training.")
+  var file: String?
+  @Option(name: [.short, .long], help: "The run's folder, or with --export the model file.")
+  var output: String
+  @Option(help: "What the paths in the configuration are relative to.")
+  var dataFolder = "."
+  @Option(help: "Where simulated scans are kept (default: cache in the run's folder).")
+  var cache: String?
+  @Flag(help: "Go on from the folder's checkpoint, if there is one.")
+  var resume = false
+  @Option(help: "Steps of the whole run, instead of the configuration's.")
+  var steps: Int?
+  @Option(help: "Threads; 0 for one per processor. Results do not depend on it.")
+  var threads = 0
+  @Option(help: ArgumentHelp("Write a model file of this checkpoint.", valueName: "checkpoint"))
+  var export: String?
+  @Flag(help: "With --export: store the weights as float16.")
+  var half = false
+
+  func validate() throws {
+    guard (file == nil) != (export == nil) else {
+      throw ValidationError("Give either a configuration file or --export CHECKPOINT.")
+    }
+    if let steps, steps < 1 { throw ValidationError("--steps must be at least 1.") }
+    if threads < 0 { throw ValidationError("--threads must not be negative.") }
+    if half, export == nil { throw ValidationError("--half goes with --export.") }
+  }
+
+  func run() async throws {
+    Parallel.setThreadCount(threads)
+    let target = URL(fileURLWithPath: output)
+    if let export {
+      let checkpoint = try TrainingCheckpoint(contentsOf: URL(fileURLWithPath: export))
+      let digest = try ModelExport(checkpoint, software: Self.software).write(to: target, half: half)
+      print("\(output) \(digest)")
+      return
+    }
+    let configuration = try TrainingConfiguration(contentsOf: URL(fileURLWithPath: file ?? ""))
+    StopRequest.install()
+    let options = TrainingRun.Options(
+      output: target, dataFolder: URL(fileURLWithPath: dataFolder), cache: cache.map { URL(fileURLWithPath: $0) },
+      resume: resume, steps: steps, command: recordedCommand, software: Self.software)
+    let reporter = TrainingReporter()
+    let outcome = try TrainingRun.run(
+      configuration, options: options, read: { try VolumeFile.read($0) }, progress: reporter.tell,
+      shouldStop: { StopRequest.signal != 0 })
+    switch outcome {
+    case .finished(let model): print(model.path)
+    case .stopped(let step):
+      reporter.say("stopped at step \(step); go on with --resume")
+      throw ExitCode(128 + StopRequest.signal)
+    }
+  }
+
+  static var software: String { "pellucid \(Pellucid.configuration.version)" }
+
+  /// The command without the folders of this machine.
+  private var recordedCommand: String {
+    let name = URL(fileURLWithPath: file ?? "").lastPathComponent
+    let steps = steps.map { " --steps \($0)" } ?? ""
+    return "pellucid train \(name) --data-folder DATA --output RUN\(steps)"
+  }
+}
+
+/// SIGINT and SIGTERM as a wish that is looked at between steps.
+enum StopRequest {
+  private static let received = Atomic<Int32>(0)
+
+  /// The signal that came, or 0.
+  static var signal: Int32 { received.load(ordering: .relaxed) }
+
+  static func install() {
+    // Touched here, because the handler must not be the first to initialise it.
+    received.store(0, ordering: .relaxed)
+    for number in [SIGINT, SIGTERM] {
+      Foundation.signal(number) { StopRequest.received.store($0, ordering: .relaxed) }
+    }
+  }
+}
+
+/// Tells people on stderr how a run goes: one line that is rewritten on a terminal, lines now and then otherwise.
+private final class TrainingReporter {
+  private let terminal = isatty(STDERR_FILENO) == 1
+  private var lastLine = Date.distantPast
+  private var open = false
+
+  func say(_ message: String) {
+    if open { FileHandle.standardError.write(Data("\n".utf8)) }
+    open = false
+    FileHandle.standardError.write(Data((message + "\n").utf8))
+  }
+
+  func tell(_ event: TrainingRun.Event) {
+    switch event {
+    case .message(let message): say(message)
+    case .checkpoint(let step): if !terminal { say("checkpoint at step \(step)") }
+    case .validation(let step, let rows):
+      for row in rows {
+        let one = Self.decimals(row.oneStepPSNR), all = Self.decimals(row.psnr)
+        say(
+          "validation at step \(step): \(row.data) level \(row.level): PSNR \(all) dB, one evaluation \(one), "
+            + "input \(Self.decimals(row.inputPSNR))")
+      }
+    case .step(let progress): step(progress)
+    }
+  }
+
+  private func step(_ progress: TrainingRun.Progress) {
+    guard -lastLine.timeIntervalSinceNow > (terminal ? 0.2 : 15) || progress.step == progress.steps else { return }
+    lastLine = Date()
+    let left = Int(progress.secondsLeft)
+    let time = String(format: "%d:%02d:%02d", left / 3600, left / 60 % 60, left % 60)
+    let text =
+      "step \(progress.step)/\(progress.steps)  loss \(String(format: "%.5f", progress.loss))  "
+      + "\(Self.decimals(progress.samplesPerSecond)) samples/s  \(time) left"
+    guard terminal else { return say(text) }
+    FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
+    open = true
+  }
+
+  private static func decimals(_ value: Double) -> String { String(format: "%.2f", value) }
+}
