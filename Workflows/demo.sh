@@ -1,0 +1,31 @@
+#!/bin/bash
+# Denoises the sample CT in two ways and compares both with the full-dose original. `make demo` builds and calls this.
+#
+# usage: Workflows/demo.sh PELLUCID OUTPUT_FOLDER
+set -euo pipefail
+pellucid=$(readlink -f "$1")
+out=$2
+cd "$(dirname "$0")/.."
+mkdir -p "$out"
+low=SampleData/ct-lowdose.nii.gz
+full=SampleData/ct-fulldose.nii.gz
+
+denoise() { # NAME SAMPLER
+  echo "demo: $2 ..." >&2
+  "$pellucid" run "$low" -o "$out/$1.nii.gz" --model ct-denoise --sampler "$2" --steps 10 --seed 1 \
+    --if-exists replace --report
+}
+denoise ten-steps ddim
+denoise pfdiff pfdiff-1_1
+
+echo
+"$pellucid" compare "$low" "$out/ten-steps.nii.gz" "$out/pfdiff.nii.gz" --reference "$full" --window -1000,1000 \
+  --picture "$out/demo.png"
+cat <<END
+
+The truth is the same scan at its full dose ($full).
+Results    $out/ten-steps.nii.gz, $out/pfdiff.nii.gz
+Records    $out/ten-steps.manifest.json, $out/pfdiff.manifest.json
+Reports    $out/ten-steps.report.html, $out/pfdiff.report.html    (open in a browser)
+Picture    $out/demo.png    (low dose | ten steps | PFDiff | what was removed | full dose)
+END
