@@ -96,7 +96,8 @@ let package = Package(
     .testTarget(
       name: "DiffusionTests", dependencies: ["Diffusion", "TensorCore", "TestSupport"], swiftSettings: numeric),
     .testTarget(
-      name: "EvaluationTests", dependencies: ["Evaluation", "TensorCore", "TestSupport"], swiftSettings: numeric),
+      name: "EvaluationTests", dependencies: ["Evaluation", "TensorCore", "TestSupport"], exclude: ["Fixtures"],
+      swiftSettings: numeric),
     .testTarget(
       name: "VolumesTests", dependencies: ["Volumes", "TensorCore", "DurableFiles", "TestSupport"], exclude: [],
       swiftSettings: numeric),
