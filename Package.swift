@@ -62,7 +62,7 @@ let package = Package(
 
     // Join.
     .target(
-      name: "Models", dependencies: ["NeuralNet", "Diffusion", "DurableFiles", "TensorCore"], swiftSettings: numeric),
+      name: "Models", dependencies: ["NeuralNet", "Diffusion", "DurableFiles", "TensorCore", "CZlib"], swiftSettings: numeric),
     .target(name: "Transforms", dependencies: ["Volumes", "TensorCore"], swiftSettings: numeric),
 
     // Compose.

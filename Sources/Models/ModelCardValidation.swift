@@ -1,0 +1,73 @@
+extension ModelCard {
+  /// Throws a `ModelError` if the card says something impossible; the message names the field.
+  public func validate() throws(ModelError) {
+    func require(_ condition: Bool, _ what: @autoclosure () -> String) throws(ModelError) {
+      if !condition { throw ModelError(.invalidCard, what()) }
+    }
+    try require(
+      !name.isEmpty && name.utf8.count <= 100 && name.utf8.allSatisfy(Self.isNameByte),
+      "name is made of letters, digits, dots, hyphens and underscores")
+    _ = try UNet(architecture)
+    try require(
+      architecture.inputChannels == task.conditionChannels + architecture.outputChannels,
+      "task \(task.rawValue) needs \(task.conditionChannels + 1) input channels, the network has \(architecture.inputChannels)")
+    try require(architecture.outputChannels == 1, "architecture.outputChannels must be 1")
+    try require((1...100_000).contains(noiseSchedule.timesteps), "noiseSchedule.timesteps is out of range")
+    try require(
+      noiseSchedule.betaStart > 0 && noiseSchedule.betaEnd > 0 && noiseSchedule.betaStart < 1 && noiseSchedule.betaEnd < 1,
+      "noiseSchedule: betas lie between 0 and 1")
+    let labels = labelSet.labels
+    try require(!labels.isEmpty, "labelSet.labels is empty")
+    try require(zip(labels, labels.dropFirst()).allSatisfy { $0 <= $1 }, "labelSet.labels must be ascending")
+    try require(
+      labels.allSatisfy { (0..<noiseSchedule.timesteps).contains($0) }, "labelSet.labels must lie below noiseSchedule.timesteps")
+    try require(
+      prediction.residualScale.isFinite && prediction.residualScale != 0, "prediction.residualScale must be a finite number but 0")
+    try require(
+      prediction.kind == .data || (prediction.skip == .none && prediction.residualScale == 1),
+      "prediction: a skip and a scale are for data prediction only")
+    try intensity.validate()
+    try envelope.validate()
+  }
+
+  private static func isNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+      UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
+      true
+    default: false
+    }
+  }
+}
+
+extension IntensityContract {
+  /// Throws a `ModelError` for a window without width and for percentiles outside 0 to 100.
+  public func validate() throws(ModelError) {
+    switch self {
+    case .window(let low, let high):
+      guard low.isFinite, high.isFinite, low < high else {
+        throw ModelError(.invalidCard, "intensity.window: the lower end must lie below the upper one")
+      }
+    case .percentiles(let low, let high):
+      guard (0...100).contains(low), (0...100).contains(high), low < high else {
+        throw ModelError(.invalidCard, "intensity.percentiles: two ascending numbers between 0 and 100 are needed")
+      }
+    case .fullRange: break
+    }
+  }
+}
+
+extension InputEnvelope {
+  /// Throws a `ModelError` for a range that is not two ascending positive numbers.
+  public func validate() throws(ModelError) {
+    func check(_ range: [Double]?, _ field: String) throws(ModelError) {
+      guard let range else { return }
+      guard range.count == 2, range[0] > 0, range[0] <= range[1], range[1].isFinite else {
+        throw ModelError(.invalidCard, "envelope.\(field) must be two ascending positive numbers")
+      }
+    }
+    try check(inPlaneSpacing, "inPlaneSpacing")
+    try check(sliceSpacing, "sliceSpacing")
+    try check(size?.map(Double.init), "size")
+  }
+}

@@ -1,0 +1,193 @@
+package import DurableFiles
+package import Foundation
+package import TensorCore
+
+/// A `.safetensors` file: 8 bytes of header length, a JSON header, then the tensors' bytes, all little-endian.
+///
+/// Reading trusts nothing: the header is at most 16 MiB, every key appears once, every tensor's bytes follow the
+/// previous one's without gap or overlap up to the end of the file, and shape times width is its length. Nothing is
+/// allocated for a tensor before its bytes are known to be there.
+package struct SafetensorsFile {
+  /// One tensor's place in the file.
+  package struct Entry: Equatable, Sendable {
+    /// Its name.
+    package var name: String
+    /// How its numbers are stored.
+    package var format: NumberFormat
+    /// Its extents in the file's layout, slowest-varying first.
+    package var shape: [Int]
+    /// Where its bytes start in the file.
+    package var offset: Int
+    /// How many bytes it has.
+    package var byteCount: Int
+  }
+
+  /// The file, open.
+  package let file: RegularFile
+  /// The header with the length before it, as it stands in the file.
+  package let head: [UInt8]
+  /// The `__metadata__` strings.
+  package let metadata: [String: String]
+  /// The tensors, in the order of their bytes.
+  package let entries: [Entry]
+
+  private static let maximumHeader = 16 << 20
+
+  /// Opens a file and checks its header; throws `ModelError` or `FileError`.
+  package init(_ url: URL) throws {
+    file = try RegularFile(url)
+    let name = file.name
+    func corrupt(_ what: String) -> ModelError {
+      ModelError(.corrupt, "\(name) is not a usable .safetensors file: \(what); get the file again")
+    }
+    let prefix = try file.read(at: 0, count: 8)
+    guard prefix.count == 8 else { throw corrupt("it has \(file.byteCount) bytes") }
+    let length = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    guard length <= UInt64(Self.maximumHeader), Int(length) <= file.byteCount - 8 else {
+      throw corrupt("its header would have \(length) bytes (is it another kind of file?)")
+    }
+    let header = try file.read(at: 8, count: Int(length))
+    guard header.count == Int(length) else { throw corrupt("it ends inside its header") }
+    head = prefix + header
+    let json: JSONValue
+    do {
+      json = try header.withUnsafeBytes { (bytes) throws(JSONError) in try JSONReader.read(bytes) }
+    } catch {
+      throw corrupt("its header is not the expected JSON (\(error.description))")
+    }
+    guard case .object(let members) = json else { throw corrupt("its header is not a JSON object") }
+    var metadata: [String: String] = [:]
+    var entries: [Entry] = []
+    for (key, value) in members {
+      if key == "__metadata__" {
+        guard case .object(let pairs) = value else { throw corrupt("its __metadata__ is not an object") }
+        for (key, value) in pairs {
+          guard case .string(let text) = value else { throw corrupt("its __metadata__ holds more than strings") }
+          metadata[key] = text
+        }
+      } else {
+        let start = 8 + Int(length)
+        guard let entry = Self.entry(key, value, start: start, end: file.byteCount) else {
+          throw corrupt("the entry of tensor \(ModelError.printable(key)) is impossible")
+        }
+        entries.append(entry)
+      }
+    }
+    entries.sort { ($0.offset, $0.byteCount) < ($1.offset, $1.byteCount) }
+    var end = 8 + Int(length)
+    for entry in entries {
+      guard entry.offset == end else {
+        throw corrupt("there is a gap or an overlap before tensor \(ModelError.printable(entry.name))")
+      }
+      end += entry.byteCount
+    }
+    guard end == file.byteCount else { throw corrupt("\(file.byteCount - end) bytes belong to no tensor") }
+    self.metadata = metadata
+    self.entries = entries
+  }
+
+  private static func entry(_ name: String, _ value: JSONValue, start: Int, end: Int) -> Entry? {
+    guard case .object(let members) = value, members.count == 3, case .string(let kind)? = value["dtype"],
+      let format = NumberFormat(rawValue: kind), let shape = value["shape"]?.integers, shape.count <= 8,
+      let range = value["data_offsets"]?.integers, range.count == 2
+    else { return nil }
+    guard shape.allSatisfy({ $0 >= 0 }), range[0] >= 0, range[1] >= range[0], range[1] <= end - start else { return nil }
+    var bytes = format.width
+    for extent in shape {
+      let (product, overflow) = bytes.multipliedReportingOverflow(by: extent)
+      guard !overflow else { return nil }
+      bytes = product
+    }
+    guard bytes == range[1] - range[0] else { return nil }
+    return Entry(name: name, format: format, shape: shape, offset: start + range[0], byteCount: bytes)
+  }
+
+  /// One tensor as 32-bit floats in the file's layout. `digest`, if given, takes in its bytes.
+  package func tensor(_ entry: Entry, digest: inout ContentDigest) throws -> Tensor {
+    let bytes = try file.read(at: entry.offset, count: entry.byteCount)
+    guard bytes.count == entry.byteCount else {
+      throw ModelError(.corrupt, "\(file.name) became shorter while it was read; get the file again")
+    }
+    var tensor = Tensor(uninitialized: entry.shape)
+    bytes.withUnsafeBytes { source in
+      digest.update(source)
+      tensor.withUnsafeMutableBuffer { entry.format.decode(source, at: { $0 }, into: $0) }
+    }
+    return tensor
+  }
+
+  /// All tensors by name as 32-bit floats in the file's layout.
+  package func tensors() throws -> [String: Tensor] {
+    var digest = ContentDigest()
+    var out: [String: Tensor] = [:]
+    for entry in entries {
+      guard entry.format.isFloatingPoint else {
+        throw ModelError(.corrupt, "tensor \(ModelError.printable(entry.name)) of \(file.name) is not floating point")
+      }
+      out[entry.name] = try tensor(entry, digest: &digest)
+    }
+    return out
+  }
+}
+
+/// Writes a `.safetensors` file with the same bytes for the same content: metadata first with its keys sorted, then the
+/// tensors in the order given.
+struct SafetensorsWriter {
+  let metadata: [String: String]
+  let format: NumberFormat
+
+  /// Length and header for tensors of these names and shapes, padded with spaces to a multiple of 8.
+  func head(_ tensors: [(name: String, shape: [Int])]) -> [UInt8] {
+    var offset = 0
+    let pairs = metadata.sorted { $0.key < $1.key }.map { "\(Self.quoted($0.key)):\(Self.quoted($0.value))" }
+    var members = ["\"__metadata__\":{\(pairs.joined(separator: ","))}"]
+    for (name, shape) in tensors {
+      let end = offset + shape.reduce(format.width, *)
+      let extents = shape.map(String.init).joined(separator: ",")
+      members.append(
+        "\(Self.quoted(name)):{\"dtype\":\"\(format.rawValue)\",\"shape\":[\(extents)],\"data_offsets\":[\(offset),\(end)]}")
+      offset = end
+    }
+    var text = Array("{\(members.joined(separator: ","))}".utf8)
+    while text.count % 8 != 0 { text.append(0x20) }
+    return (0..<8).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) } + text
+  }
+
+  /// A tensor's bytes, or nil if a finite number is too large for float16.
+  func bytes(_ tensor: Tensor) -> [UInt8]? {
+    let count = tensor.count
+    return tensor.withUnsafeBuffer { source -> [UInt8]? in
+      var fits = true
+      let bytes = [UInt8](unsafeUninitializedCapacity: count * format.width) { out, used in
+        let raw = UnsafeMutableRawBufferPointer(out)
+        for i in 0..<count {
+          if format == .float16 {
+            let half = Float16(source[i])
+            if half.isInfinite && source[i].isFinite { fits = false }
+            raw.storeBytes(of: half.bitPattern.littleEndian, toByteOffset: 2 * i, as: UInt16.self)
+          } else {
+            raw.storeBytes(of: source[i].bitPattern.littleEndian, toByteOffset: 4 * i, as: UInt32.self)
+          }
+        }
+        used = count * format.width
+      }
+      return fits ? bytes : nil
+    }
+  }
+
+  private static func quoted(_ text: String) -> String {
+    var out = "\""
+    for scalar in text.unicodeScalars {
+      switch scalar {
+      case "\"": out += "\\\""
+      case "\\": out += "\\\\"
+      case "\n": out += "\\n"
+      case "\r": out += "\\r"
+      case "\t": out += "\\t"
+      case "\u{0}"..<"\u{20}": out += "\\u00" + (scalar.value < 16 ? "0" : "") + String(scalar.value, radix: 16)
+      default: out.unicodeScalars.append(scalar)
+      }
+    }
+    return out + "\""
+  }
+}
