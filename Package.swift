@@ -113,7 +113,8 @@ let package = Package(
     .testTarget(
       name: "PipelineTests",
       dependencies: [
-        "Pipeline", "Models", "Diffusion", "Volumes", "Provenance", "TensorCore", "DurableFiles", "TestSupport",
+        "Pipeline", "Models", "Diffusion", "Transforms", "Volumes", "Provenance", "TensorCore", "DurableFiles",
+        "TestSupport",
       ],
       swiftSettings: numeric),
     .testTarget(

@@ -1,0 +1,99 @@
+public import Models
+import TensorCore
+public import Volumes
+
+/// Whether a volume can be restored at all, and whether it is one that the model is meant for.
+public struct InputCheck: Sendable, Equatable {
+  /// Reasons against the result that do not stop the run.
+  public let warnings: [String]
+  /// Reasons that stop the run unless it is forced.
+  public let refusals: [String]
+
+  /// Judges a volume against a model's card; throws `PipelineError` for voxels that no model can restore.
+  public init(_ volume: Volume, for card: ModelCard) throws {
+    try Self.checkVoxels(volume)
+    var judgement = Judgement()
+    judgement.modality(of: volume, card: card)
+    if volume.header.format != .png {
+      // A PNG does not know the size of its pixels.
+      let spacing = volume.spacing
+      judgement.extent("column spacing", spacing[0], card.envelope.inPlaneSpacing)
+      judgement.extent("row spacing", spacing[1], card.envelope.inPlaneSpacing)
+      if volume.slices > 1 { judgement.extent("slice spacing", spacing[2], card.envelope.sliceSpacing) }
+    }
+    judgement.size(volume, card.envelope.size)
+    warnings = judgement.warnings
+    refusals = judgement.refusals
+  }
+
+  /// True when nothing speaks against the input.
+  public var isInside: Bool { warnings.isEmpty && refusals.isEmpty }
+
+  private static func checkVoxels(_ volume: Volume) throws {
+    var wrong = 0
+    var (low, high) = (Float.infinity, -Float.infinity)
+    volume.voxels.withUnsafeBuffer { voxels in
+      for value in voxels {
+        if value.isFinite {
+          low = min(low, value)
+          high = max(high, value)
+        } else {
+          wrong += 1
+        }
+      }
+    }
+    guard wrong == 0 else {
+      throw PipelineError(
+        .unsuitableInput,
+        "\(wrong) of \(volume.voxels.count) voxels are NaN or infinite; replace them by numbers before restoring")
+    }
+    guard low < high else {
+      throw PipelineError(
+        .unsuitableInput, "the volume is constant: every voxel is \(low), nothing to restore; check the file")
+    }
+  }
+}
+
+/// Collects what speaks against an input.
+private struct Judgement {
+  var warnings: [String] = []
+  var refusals: [String] = []
+
+  /// A length in mm against a range: warned about outside it, refused beyond twice or half of it.
+  mutating func extent(_ name: String, _ value: Double, _ range: [Double]?) {
+    guard let range, range.count == 2, !(range[0]...max(range[0], range[1])).contains(value) else { return }
+    let text = "\(name) \(short(value)) mm is outside the model's \(short(range[0]))-\(short(range[1])) mm"
+    if value < range[0] / 2 || value > range[1] * 2 { refusals.append(text) } else { warnings.append(text) }
+  }
+
+  /// Sizes are padded to what the network needs, so an unusual one is worth a remark only.
+  mutating func size(_ volume: Volume, _ range: [Int]?) {
+    guard let range, range.count == 2, range[0] <= range[1] else { return }
+    for (name, value) in [("columns", volume.columns), ("rows", volume.rows)] where !(range[0]...range[1]).contains(value) {
+      warnings.append("\(value) \(name) is outside the model's \(range[0])-\(range[1])")
+    }
+  }
+
+  /// Files do not say their modality reliably, voxel values do: CT in HU has air or fat below zero, MR magnitudes
+  /// do not fall below it.
+  mutating func modality(of volume: Volume, card: ModelCard) {
+    if case .fullRange = card.intensity { return }  // No physical unit: nothing can be told from the values.
+    let (negative, deep) = volume.voxels.withUnsafeBuffer { voxels in
+      (voxels.contains { $0 < 0 }, voxels.count { $0 < -500 })
+    }
+    switch card.envelope.modality {
+    case "CT" where !negative:
+      refusals.append("the model is for CT in HU, but no voxel is negative (is the intercept missing, or is it MR?)")
+    case "MR" where deep * 100 > volume.voxels.count:
+      refusals.append("the model is for MR, but many voxels lie below -500 as in CT")
+    case "MR" where negative:
+      warnings.append("the model is for MR magnitude images, but some voxels are negative")
+    default: break
+    }
+  }
+
+  private func short(_ value: Double) -> String {
+    let rounded = (value * 1000).rounded() / 1000
+    return rounded == rounded.rounded() && abs(rounded) < 1e9 ? String(Int(rounded)) : String(rounded)
+  }
+}

@@ -1,0 +1,106 @@
+public import DurableFiles
+public import Foundation
+
+/// What a manifest refuses.
+public struct ProvenanceError: Error, Equatable, CustomStringConvertible {
+  /// The class of the problem; the command line maps it to an exit code.
+  public enum Kind: Sendable, Equatable {
+    /// There is no such file.
+    case missing
+    /// It is no manifest, or of another version.
+    case unreadable
+  }
+  /// The class of the problem.
+  public let kind: Kind
+  /// What is wrong and what to do, for people.
+  public let description: String
+
+  /// An error from its parts.
+  public init(_ kind: Kind, _ description: String) {
+    self.kind = kind
+    self.description = description
+  }
+}
+
+/// What was found when a manifest's outputs were hashed again.
+public struct VerificationReport: Sendable, Equatable {
+  /// One output that is not what the manifest says.
+  public struct Problem: Sendable, Equatable {
+    /// What is the matter with it.
+    public enum Kind: Sendable, Equatable { case missing, changed }
+    /// The output's name.
+    public let name: String
+    /// What is the matter.
+    public let kind: Kind
+  }
+  /// Outputs that were hashed.
+  public let checked: Int
+  /// Outputs that differ.
+  public let problems: [Problem]
+  /// True when every output is there and unchanged.
+  public var isIntact: Bool { problems.isEmpty }
+}
+
+extension Manifest {
+  /// Endings that are dropped from an output's name; `.nii.gz` is one ending.
+  private static let endings = [".nii.gz", ".hdr.gz", ".img.gz", ".nii", ".hdr", ".img", ".png"]
+
+  /// `scan.nii.gz` → `scan`, in the same folder.
+  public static func stem(of output: URL) -> URL {
+    let name = output.lastPathComponent
+    let ending = endings.first { name.lowercased().hasSuffix($0) && name.count > $0.count } ?? ""
+    return output.deletingLastPathComponent().appendingPathComponent(String(name.dropLast(ending.count)))
+  }
+
+  /// Where the manifest of an output lies: beside it, its ending replaced by `.manifest.json`.
+  public static func location(for output: URL) -> URL { sibling(of: output, ending: ".manifest.json") }
+
+  /// A file beside an output, its ending replaced.
+  public static func sibling(of output: URL, ending: String) -> URL {
+    let stem = stem(of: output)
+    return stem.deletingLastPathComponent().appendingPathComponent(stem.lastPathComponent + ending)
+  }
+
+  /// The manifest as text: sorted keys, indented, a line break at the end.
+  public func encoded() throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted]
+    return try encoder.encode(self) + Data("\n".utf8)
+  }
+
+  /// Writes the manifest whole or not at all.
+  public func write(to url: URL, ifExists policy: AtomicFile.IfExists = .replace) throws {
+    try AtomicFile.write(try encoded(), to: url, ifExists: policy)
+  }
+
+  /// Reads a manifest.
+  public static func read(_ url: URL) throws -> Manifest {
+    guard let data = try? Data(contentsOf: url) else {
+      throw ProvenanceError(.missing, "no manifest at \(url.lastPathComponent)")
+    }
+    do {
+      let manifest = try JSONDecoder().decode(Manifest.self, from: data)
+      guard manifest.schema == currentSchema else {
+        throw ProvenanceError(
+          .unreadable, "\(url.lastPathComponent) is of format \(manifest.schema); this version reads \(currentSchema)")
+      }
+      return manifest
+    } catch let error as ProvenanceError {
+      throw error
+    } catch {
+      throw ProvenanceError(.unreadable, "\(url.lastPathComponent) is not a manifest, or a damaged one")
+    }
+  }
+
+  /// Hashes the outputs in `folder` again and compares.
+  public func verify(in folder: URL) -> VerificationReport {
+    let problems = outputs.compactMap { output -> VerificationReport.Problem? in
+      // A manifest names files of its own folder; anything else in it was not written by this program.
+      guard output.name == URL(fileURLWithPath: output.name).lastPathComponent,
+        let digest = try? ContentDigest.sha256(of: folder.appendingPathComponent(output.name))
+      else { return VerificationReport.Problem(name: output.name, kind: .missing) }
+      return digest == output.sha256 ? nil : VerificationReport.Problem(name: output.name, kind: .changed)
+    }
+    return VerificationReport(checked: outputs.count, problems: problems)
+  }
+}

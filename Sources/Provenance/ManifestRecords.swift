@@ -1,0 +1,243 @@
+/// Why a run failed.
+public struct ErrorRecord: Codable, Sendable, Equatable {
+  /// The exit code.
+  public var code: Int
+  /// One line.
+  public var text: String
+
+  /// A record from its parts.
+  public init(code: Int, text: String) {
+    self.code = code
+    self.text = text
+  }
+}
+
+/// Seconds spent in each step of a run.
+public struct Durations: Codable, Sendable, Equatable {
+  /// Reading and checking the inputs.
+  public var read: Double
+  /// Checking the model against the input, planning memory.
+  public var plan: Double
+  /// Computing.
+  public var infer: Double
+  /// Writing outputs and report.
+  public var write: Double
+  /// Reading the outputs back.
+  public var verify: Double
+
+  /// Durations from their parts.
+  public init(read: Double = 0, plan: Double = 0, infer: Double = 0, write: Double = 0, verify: Double = 0) {
+    self.read = read
+    self.plan = plan
+    self.infer = infer
+    self.write = write
+    self.verify = verify
+  }
+}
+
+/// The program that made a result.
+public struct SoftwareRecord: Codable, Sendable, Equatable {
+  /// Its name.
+  public var name: String
+  /// Its version.
+  public var version: String
+  /// Raised when the same job would give other numbers than before.
+  public var numericVersion: Int
+  /// The commit it was built from, where known.
+  public var commit: String?
+  /// The compiler that built it.
+  public var compiler: String
+  /// Libraries by name, with versions.
+  public var libs: [String: String]
+
+  /// A record from its parts.
+  public init(
+    name: String, version: String, numericVersion: Int, commit: String? = nil, compiler: String, libs: [String: String]
+  ) {
+    self.name = name
+    self.version = version
+    self.numericVersion = numericVersion
+    self.commit = commit
+    self.compiler = compiler
+    self.libs = libs
+  }
+}
+
+/// The model that made a result.
+public struct ModelRecord: Codable, Sendable, Equatable {
+  /// Its name.
+  public var name: String
+  /// Version of the weights.
+  public var version: String
+  /// SHA-256 of the card, as canonical JSON.
+  public var cardSha256: String
+  /// SHA-256 of the model file: its identity.
+  public var weightsSha256: String
+  /// Licence of the weights.
+  public var licence: String?
+  /// What it was trained on.
+  public var trainedOn: [String]
+  /// What it is for, and what not.
+  public var intendedUse: String?
+
+  /// A record from its parts.
+  public init(
+    name: String, version: String, cardSha256: String, weightsSha256: String, licence: String? = nil,
+    trainedOn: [String] = [], intendedUse: String? = nil
+  ) {
+    self.name = name
+    self.version = version
+    self.cardSha256 = cardSha256
+    self.weightsSha256 = weightsSha256
+    self.licence = licence
+    self.trainedOn = trainedOn
+    self.intendedUse = intendedUse
+  }
+}
+
+/// Where random numbers came from.
+public struct RandomRecord: Codable, Sendable, Equatable {
+  /// The generator.
+  public var algorithm: String
+  /// The seed.
+  public var seed: UInt64
+  /// What a number is a function of.
+  public var keying: String
+
+  /// A record from its parts.
+  public init(algorithm: String, seed: UInt64, keying: String) {
+    self.algorithm = algorithm
+    self.seed = seed
+    self.keying = keying
+  }
+}
+
+/// A file that was read or written.
+public struct FileRecord: Codable, Sendable, Equatable {
+  /// What it is: `image`, `noise`, `mean`, `standard-deviation`, `report`.
+  public var role: String
+  /// The base name, or the alias that the caller gave; outputs lie beside the manifest under this name.
+  public var name: String
+  /// SHA-256 of the bytes.
+  public var sha256: String
+  /// SHA-256 of the voxels as little-endian float32 in stored order; survives another compression.
+  public var sha256Voxels: String?
+  /// Size in bytes.
+  public var bytes: Int
+  /// The container.
+  public var format: String?
+  /// Grid and place.
+  public var geometry: GeometryRecord?
+  /// How voxels are stored.
+  public var dataType: String?
+  /// Stored value to voxel value: factor.
+  public var slope: Double?
+  /// Stored value to voxel value: offset.
+  public var intercept: Double?
+  /// Largest difference between a computed voxel and what the file gives back.
+  public var roundTripError: Double?
+
+  /// A record from its parts.
+  public init(
+    role: String, name: String, sha256: String, sha256Voxels: String? = nil, bytes: Int, format: String? = nil,
+    geometry: GeometryRecord? = nil, dataType: String? = nil, slope: Double? = nil, intercept: Double? = nil,
+    roundTripError: Double? = nil
+  ) {
+    self.role = role
+    self.name = name
+    self.sha256 = sha256
+    self.sha256Voxels = sha256Voxels
+    self.bytes = bytes
+    self.format = format
+    self.geometry = geometry
+    self.dataType = dataType
+    self.slope = slope
+    self.intercept = intercept
+    self.roundTripError = roundTripError
+  }
+}
+
+/// The grid of an image.
+public struct GeometryRecord: Codable, Sendable, Equatable {
+  /// Columns, rows, slices, frames.
+  public var dimensions: [Int]
+  /// Voxel size in mm along columns, rows, slices.
+  public var spacing: [Double]
+  /// Voxel indices to mm: three rows of four.
+  public var affine: [[Double]]
+
+  /// A record from its parts.
+  public init(dimensions: [Int], spacing: [Double], affine: [[Double]]) {
+    self.dimensions = dimensions
+    self.spacing = spacing
+    self.affine = affine
+  }
+}
+
+/// Numbers and remarks on a result.
+public struct QualityControl: Codable, Sendable, Equatable {
+  /// Figures by name.
+  public var metrics: [String: Double]
+  /// Remarks such as `W-SHEAR: …`.
+  public var flags: [String]
+  /// Whether the input is one that the model is meant for.
+  public var envelope: EnvelopeRecord
+
+  /// A record from its parts.
+  public init(metrics: [String: Double], flags: [String], envelope: EnvelopeRecord) {
+    self.metrics = metrics
+    self.flags = flags
+    self.envelope = envelope
+  }
+}
+
+/// Whether an input is one that the model is meant for.
+public struct EnvelopeRecord: Codable, Sendable, Equatable {
+  /// True when nothing speaks against it.
+  public var inside: Bool
+  /// What does.
+  public var reasons: [String]
+
+  /// A record from its parts.
+  public init(inside: Bool, reasons: [String]) {
+    self.inside = inside
+    self.reasons = reasons
+  }
+}
+
+/// What every reader must know about a result.
+public struct Marking: Codable, Sendable, Equatable {
+  /// Computed from other images.
+  public var derived: Bool
+  /// Not cleared for any other use.
+  public var researchUseOnly: Bool
+  /// Not for diagnosis.
+  public var notForDiagnosis: Bool
+  /// Shows a contrast that was never acquired.
+  public var synthetic: Bool
+  /// The same in words.
+  public var text: String
+
+  /// The marking of every output of this program; `synthetic` for translation.
+  public init(synthetic: Bool) {
+    derived = true
+    researchUseOnly = true
+    notForDiagnosis = true
+    self.synthetic = synthetic
+    text = "Derived by a generative model. Research use only, not for diagnosis. Keep and consult the original image."
+  }
+}
+
+/// What was left out of the record and of the outputs.
+public struct PrivacyRecord: Codable, Sendable, Equatable {
+  /// The rule in words.
+  public var policy: String
+  /// Header fields that outputs do not carry over.
+  public var removedFields: [String]
+
+  /// The rule of every run.
+  public init(removedFields: [String] = ["descrip", "aux_file", "db_name", "intent_name", "extensions"]) {
+    policy = "Allow-list: base names, digests, geometry, parameters. No path, host, user or free text of the input."
+    self.removedFields = removedFields
+  }
+}

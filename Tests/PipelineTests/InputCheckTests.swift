@@ -1,0 +1,81 @@
+import Models
+import Pipeline
+import Testing
+import Volumes
+
+private func ct(_ values: [Float]? = nil, spacing: [Double] = [0.7, 0.7, 2.5]) -> Volume {
+  testVolume(values ?? scrambled(8 * 8 * 2), columns: 8, rows: 8, slices: 2, spacing: spacing)
+}
+private let ctCard = testCard(
+  envelope: InputEnvelope(modality: "CT", inPlaneSpacing: [0.5, 1], sliceSpacing: [1, 5], size: [8, 512]))
+
+@Suite("Input check") struct InputCheckTests {
+  @Test("an input inside the envelope passes without remark")
+  func inside() throws { #expect(try InputCheck(ct(), for: ctCard).isInside) }
+
+  @Test(
+    "spacing outside is warned about, beyond twice or half of it refused",
+    arguments: [([0.4, 0.7, 2.5], 1, 0), ([0.7, 0.2, 2.5], 0, 1), ([2.1, 0.7, 2.5], 0, 1), ([0.7, 0.7, 9], 1, 0), ([0.7, 0.7, 11], 0, 1)])
+  func spacing(spacing: [Double], warnings: Int, refusals: Int) throws {
+    let check = try InputCheck(ct(spacing: spacing), for: ctCard)
+    #expect(check.warnings.count == warnings && check.refusals.count == refusals)
+  }
+
+  @Test("an unusual size is a remark")
+  func size() throws {
+    let check = try InputCheck(testVolume(scrambled(16), columns: 4, rows: 4, slices: 1), for: ctCard)
+    #expect(check.refusals.isEmpty && check.warnings.count == 2)
+  }
+
+  @Test("values that are no HU are refused by a CT model, and HU by an MR model")
+  func modality() throws {
+    let positive = scrambled(128).map { abs($0) }
+    #expect(try InputCheck(ct(positive), for: ctCard).refusals.count == 1)
+    let mr = testCard(intensity: .percentiles(low: 0.5, high: 99.5), envelope: InputEnvelope(modality: "MR"))
+    #expect(try InputCheck(ct(), for: mr).refusals.count == 1)
+    #expect(try InputCheck(ct(positive), for: mr).isInside)
+    // The full range of a container is no physical unit, so nothing can be told from it.
+    let image = testCard(intensity: .fullRange, envelope: InputEnvelope(modality: "CT"))
+    #expect(try InputCheck(ct(positive), for: image).isInside)
+  }
+
+  @Test("voxels that are no numbers are counted and refused, and so is a constant volume")
+  func voxels() throws {
+    var values = scrambled(128)
+    values[3] = .nan
+    values[77] = -.infinity
+    #expect { try InputCheck(ct(values), for: ctCard) } throws: {
+      ($0 as? PipelineError)?.kind == .unsuitableInput && "\($0)".hasPrefix("2 of 128 voxels")
+    }
+    #expect { try InputCheck(ct([Float](repeating: 5, count: 128)), for: ctCard) } throws: {
+      "\($0)".contains("constant")
+    }
+  }
+}
+
+@Suite("Memory plan") struct MemoryPlanTests {
+  @Test("a bound shrinks the batch, never below one slice")
+  func bound() throws {
+    let volume = testVolume(scrambled(64 * 64 * 20), columns: 64, rows: 64, slices: 20)
+    let free = try MemoryPlan(for: volume, card: testCard(), samples: 1, limit: nil)
+    #expect(free.batch == 20)
+    let tight = try MemoryPlan(for: volume, card: testCard(), samples: 1, limit: free.predictedBytes - (free.predictedBytes >> 6))
+    #expect(tight.batch < 20 && tight.batch >= 1 && tight.predictedBytes < free.predictedBytes)
+    #expect { try MemoryPlan(for: volume, card: testCard(), samples: 1, limit: 1 << 20) } throws: {
+      ($0 as? PipelineError)?.kind == .notEnoughMemory
+    }
+  }
+
+  @Test(
+    "sizes are read as people write them",
+    arguments: [("8G", 8 << 30), ("512M", 512 << 20), ("1.5GiB", 3 << 29), ("100", 100), ("2kb", 2048)])
+  func parse(text: String, bytes: Int) { #expect(ByteCount.parse(text) == bytes) }
+
+  @Test("other texts are no sizes", arguments: ["", "G", "-1G", "0", "8X", "1e400", "nan"])
+  func reject(text: String) { #expect(ByteCount.parse(text) == nil) }
+
+  @Test("sizes are written with a unit")
+  func text() {
+    #expect(ByteCount.text(1536) == "1.5 KiB" && ByteCount.text(8 << 30) == "8 GiB" && ByteCount.text(12) == "12 bytes")
+  }
+}
