@@ -8,18 +8,12 @@ enum JSONValue: Equatable {
   case number(Double)
   case string(String)
   case array([JSONValue])
-  case object([(key: String, value: JSONValue)])
+  case object([Member])
 
-  static func == (a: JSONValue, b: JSONValue) -> Bool {
-    switch (a, b) {
-    case (.null, .null): true
-    case (.bool(let x), .bool(let y)): x == y
-    case (.number(let x), .number(let y)): x == y
-    case (.string(let x), .string(let y)): x == y
-    case (.array(let x), .array(let y)): x == y
-    case (.object(let x), .object(let y)): x.count == y.count && zip(x, y).allSatisfy { $0 == $1 }
-    default: false
-    }
+  /// A key and what stands under it.
+  struct Member: Equatable {
+    let key: String
+    let value: JSONValue
   }
 
   /// What stands under a key of an object.
@@ -103,7 +97,7 @@ struct JSONReader {
 
   private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
     position += 1
-    var members: [(key: String, value: JSONValue)] = []
+    var members: [JSONValue.Member] = []
     var seen: Set<String> = []
     skipSpace()
     if take("}") { return .object([]) }
@@ -114,7 +108,7 @@ struct JSONReader {
       guard seen.insert(key).inserted else { throw error("the key \(ModelError.printable(key)) twice, the second") }
       skipSpace()
       guard take(":") else { throw error("colon expected") }
-      members.append((key, try value(depth: depth + 1)))
+      members.append(JSONValue.Member(key: key, value: try value(depth: depth + 1)))
       skipSpace()
     } while take(",")
     guard take("}") else { throw error("comma or brace expected") }

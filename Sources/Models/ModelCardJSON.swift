@@ -35,9 +35,9 @@ extension ModelCard {
   private static func unknownKey(in tree: JSONValue, known: JSONValue, at path: String) -> String? {
     switch (tree, known) {
     case (.object(let members), .object):
-      for (key, value) in members where value != .null {
-        guard let other = known[key] else { return ModelError.printable(path + key) }
-        if let unknown = unknownKey(in: value, known: other, at: path + key + ".") { return unknown }
+      for member in members where member.value != .null {
+        guard let other = known[member.key] else { return ModelError.printable(path + member.key) }
+        if let unknown = unknownKey(in: member.value, known: other, at: path + member.key + ".") { return unknown }
       }
       return nil
     case (.array(let elements), .array(let others)):

@@ -31,7 +31,6 @@ public struct ModelLocator: Sendable {
     }
     var seen: Set<String> = []
     self.folders = folders.map(\.standardizedFileURL).filter { seen.insert($0.path).inserted }
-    self.workingFolder = workingFolder
   }
 
   /// The locator of this process.

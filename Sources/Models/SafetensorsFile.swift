@@ -58,12 +58,13 @@ package struct SafetensorsFile {
     guard case .object(let members) = json else { throw corrupt("its header is not a JSON object") }
     var metadata: [String: String] = [:]
     var entries: [Entry] = []
-    for (key, value) in members {
+    for member in members {
+      let (key, value) = (member.key, member.value)
       if key == "__metadata__" {
         guard case .object(let pairs) = value else { throw corrupt("its __metadata__ is not an object") }
-        for (key, value) in pairs {
-          guard case .string(let text) = value else { throw corrupt("its __metadata__ holds more than strings") }
-          metadata[key] = text
+        for pair in pairs {
+          guard case .string(let text) = pair.value else { throw corrupt("its __metadata__ holds more than strings") }
+          metadata[pair.key] = text
         }
       } else {
         let start = 8 + Int(length)
