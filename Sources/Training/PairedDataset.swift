@@ -1,7 +1,7 @@
 import DurableFiles
 public import Foundation
-public import Models
-public import TensorCore
+import Models
+import TensorCore
 import Transforms
 public import Volumes
 
@@ -51,13 +51,14 @@ public struct PairedDataset: Sendable {
   ///   - read: reads one volume.
   public init(
     _ entries: [TrainingConfiguration.DataEntry], of configuration: TrainingConfiguration, folder: URL, cache: URL,
-    realisations: Int, seed: UInt64, read: (URL) throws -> Volume, progress: Progress
+    realisations: Int, seed: UInt64, read: @escaping (URL) throws -> Volume,
+    progress: @escaping Progress
   ) throws {
     let builder = PairBuilder(
       configuration: configuration, folder: folder, cache: PlaneCache(folder: cache), realisations: realisations,
       seed: seed, read: read, progress: progress)
     self.init(
-      entries: try entries.map(builder.entry), conditionChannels: configuration.task.conditionChannels)
+      entries: try entries.map { try builder.entry($0) }, conditionChannels: configuration.task.conditionChannels)
   }
 
   /// Bytes of image data in memory.

@@ -6,7 +6,7 @@ import Yams
 extension TrainingConfiguration {
   /// The configuration that a YAML text describes. Throws `TrainingError` with the line of what is wrong.
   public init(yaml text: String) throws {
-    let root: Node?
+    let root: Yams.Node?
     do {
       root = try compose(yaml: text)
     } catch {
@@ -29,7 +29,7 @@ extension TrainingConfiguration {
     }
   }
 
-  private init(_ root: Node, text: String) throws {
+  private init(_ root: Yams.Node, text: String) throws {
     let file = try StrictMapping(
       root, path: "",
       keys: [

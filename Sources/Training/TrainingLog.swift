@@ -1,5 +1,5 @@
 import DurableFiles
-public import Foundation
+import Foundation
 
 /// What a run said while it trained: one JSON object per line of `log.jsonl`.
 public struct TrainingLog: Sendable, Equatable {

@@ -1,5 +1,6 @@
 public import Foundation
 import Models
+import NeuralNet
 public import Volumes
 
 /// A training run in a folder: data, steps, checkpoints, log, curve, and the model file at the end.
@@ -84,7 +85,7 @@ public struct TrainingRun {
 
   /// Runs a configuration to its end, or until `shouldStop` says so (asked before every step).
   public static func run(
-    _ configuration: TrainingConfiguration, options: Options, read: (URL) throws -> Volume,
+    _ configuration: TrainingConfiguration, options: Options, read: @escaping (URL) throws -> Volume,
     progress: @escaping (Event) -> Void, shouldStop: () -> Bool
   ) throws -> Outcome {
     var run = try TrainingRun(configuration, options: options, read: read, progress: progress)
@@ -92,7 +93,7 @@ public struct TrainingRun {
   }
 
   private init(
-    _ given: TrainingConfiguration, options: Options, read: (URL) throws -> Volume,
+    _ given: TrainingConfiguration, options: Options, read: @escaping (URL) throws -> Volume,
     progress: @escaping (Event) -> Void
   ) throws {
     let checkpoint = try Self.checkpoint(given, options)

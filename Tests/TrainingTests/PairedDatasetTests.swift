@@ -1,0 +1,121 @@
+import Foundation
+import Models
+import TensorCore
+import TestSupport
+import Testing
+import Volumes
+
+@testable import Training
+
+@Suite struct PairedDatasetTests {
+  /// 4 planes of 6 × 6 whose value says where it is.
+  static let stack = PlaneStack(
+    planes: 4, rows: 6, columns: 6, values: (0..<144).map { Int16(100 * ($0 / 36) + 10 * ($0 / 6 % 6) + $0 % 6) })
+
+  static func patch(_ cut: PlaneStack.Cut, plane: Int = 2) -> [Int] {
+    var out = [Float](repeating: 0, count: cut.height * cut.width)
+    out.withUnsafeMutableBufferPointer { stack.write(cut, of: plane, to: $0.baseAddress!, stride: 1) }
+    return out.map { Int(($0 * 32767).rounded()) }
+  }
+
+  @Test func `patches are cut, mirrored and transposed as they say`() {
+    var cut = PlaneStack.Cut(row: 1, column: 3, height: 2, width: 2)
+    #expect(Self.patch(cut) == [213, 214, 223, 224])
+    cut.flipRows = true
+    #expect(Self.patch(cut) == [223, 224, 213, 214])
+    cut.flipRows = false
+    cut.flipColumns = true
+    #expect(Self.patch(cut) == [214, 213, 224, 223])
+    cut.flipColumns = false
+    cut.transpose = true
+    #expect(Self.patch(cut) == [213, 223, 214, 224])
+  }
+
+  @Test func `network values survive two bytes`() {
+    let values = Tensor([-1, -0.123456, 0, 0.5, 1, 1.5], shape: [1, 2, 3])
+    let stack = PlaneStack(values)
+    var out = [Float](repeating: 0, count: 6)
+    out.withUnsafeMutableBufferPointer {
+      stack.write(.init(row: 0, column: 0, height: 2, width: 3), of: 0, to: $0.baseAddress!, stride: 1)
+    }
+    for (a, b) in zip(out, [-1, -0.123456, 0, 0.5, 1, 1] as [Float]) { #expect(abs(a - b) <= 0.5 / 32767) }
+  }
+
+  static func dataset(_ weights: [Double], fromNeighbours: Bool = false) -> PairedDataset {
+    PairedDataset(
+      entries: weights.map {
+        PairedDataset.Entry(
+          name: "", weight: $0,
+          variants: [.init(level: 0, target: stack, condition: fromNeighbours ? nil : stack)],
+          fromNeighbours: fromNeighbours)
+      }, conditionChannels: fromNeighbours ? 2 : 1)
+  }
+
+  @Test func `samples follow the weights and stay inside`() {
+    let dataset = Self.dataset([1, 3])
+    let settings = TrainingConfiguration.PatchSettings(size: 3, batch: 1, flips: true)
+    let random = PhiloxRandomSource(seed: 1)
+    let places = (0..<4000).map { dataset.draw(settings, random, $0) }
+    let share = Double(places.count { $0.entry == 1 }) / 4000
+    #expect(abs(share - 0.75) < 0.03)
+    #expect(Set(places.map(\.plane)) == [0, 1, 2, 3])
+    #expect(Set(places.map(\.cut.row)) == [0, 1, 2, 3])
+    #expect(places.count { $0.cut.transpose } > 1800)
+  }
+
+  @Test func `the same step draws the same patches, another step others`() {
+    let dataset = Self.dataset([1])
+    let settings = TrainingConfiguration.PatchSettings(size: 4, batch: 5, flips: true)
+    let first = dataset.batch(settings, seed: 3, step: 10)
+    #expect(dataset.batch(settings, seed: 3, step: 10).targets == first.targets)
+    #expect(dataset.batch(settings, seed: 3, step: 11).targets != first.targets)
+    #expect(dataset.batch(settings, seed: 4, step: 10).targets != first.targets)
+    // Condition and target are cut alike.
+    #expect(first.conditions.values == first.targets.values)
+  }
+
+  @Test func `for super-resolution the conditions are the neighbours`() {
+    let dataset = Self.dataset([1], fromNeighbours: true)
+    let batch = dataset.batch(.init(size: 4, batch: 8, flips: true), seed: 1, step: 1)
+    let targets = batch.targets.values, conditions = batch.conditions.values
+    for i in targets.indices {
+      #expect(Int(((targets[i] - conditions[2 * i]) * 32767).rounded()) == 100)
+      #expect(Int(((conditions[2 * i + 1] - targets[i]) * 32767).rounded()) == 100)
+    }
+  }
+
+  @Test func `simulated scans are made once, and a damaged cache file is made again`() throws {
+    try withTemporaryFolder { folder in
+      let cache = PlaneCache(folder: folder.appendingPathComponent("cache"))
+      var made = 0
+      func planes() throws -> PlaneStack {
+        try cache.planes(for: "recipe", count: 4, rows: 6, columns: 6) {
+          made += 1
+          return Self.stack
+        }
+      }
+      #expect(try planes() == Self.stack)
+      #expect(try planes() == Self.stack)
+      #expect(made == 1)
+      let file = try #require(
+        FileManager.default.contentsOfDirectory(at: cache.folder, includingPropertiesForKeys: nil).first)
+      var bytes = try Data(contentsOf: file)
+      bytes[100] ^= 1
+      try bytes.write(to: file)
+      #expect(try planes() == Self.stack)
+      #expect(made == 2)
+    }
+  }
+
+  @Test func `slices that are not there and patches that do not fit are refused`() throws {
+    try withTemporaryFolder { folder in
+      for (from, to) in [("slices: 0-3", "slices: 0-6"), ("size: 8,", "size: 17,")] {
+        let configuration = try TrainingConfiguration(
+          yaml: TinyTraining.yaml().replacingOccurrences(of: from, with: to))
+        #expect {
+          try TinyTraining.dataset(configuration, in: TinyTraining.folder(folder))
+        } throws: { ($0 as? TrainingError)?.kind == .data }
+      }
+    }
+  }
+}

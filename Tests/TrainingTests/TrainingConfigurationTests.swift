@@ -1,0 +1,66 @@
+import Foundation
+import Models
+import TestSupport
+import Testing
+
+@testable import Training
+
+@Suite struct TrainingConfigurationTests {
+  @Test func `the configuration of the shipped model is read as it stands`() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let configuration = try TrainingConfiguration(
+      contentsOf: root.appendingPathComponent("Workflows/training/ct-denoise.yaml"))
+    #expect(configuration.name == "ct-denoise")
+    #expect(configuration.architecture.inputChannels == 2)
+    #expect(configuration.intensity == .window(low: -1000, high: 1000))
+    #expect(configuration.prediction.residualScale == 0.1)
+    #expect(configuration.degradation?.record.levels == [0.25, 0.1667, 0.1])
+    #expect(configuration.training.map(\.slices) == [0...35, 0...107])
+    // The validation blocks lie beyond the training blocks, with a gap.
+    for (train, held) in zip(configuration.training, configuration.validation) {
+      #expect(train.path == held.path && train.slices.upperBound + 1 < held.slices.lowerBound)
+    }
+  }
+
+  static let mistakes: [(from: String, to: String, says: String)] = [
+    ("seed: 7", "sed: 7", "\"seed\""),
+    ("warmupSteps", "warmUpSteps", "\"warmupSteps\""),
+    ("path: a.nii", "pth: a.nii", "\"path\""),
+    ("slices: 0-3", "slices: 3", "range"),
+    ("slices: 0-3", "slices: 3-1", "range"),
+    ("task: denoise", "task: denoising", "super-resolve"),
+    ("kind: rician", "kind: thick-slices", "grid"),
+    ("levels: [0.05, 0.1]", "levels: []", "at least one"),
+    ("levels: [0.05, 0.1]", "levels: [-1]", "noise level"),
+    ("window: [0, 100]", "window: [100, 0]", "low below high"),
+    ("size: 8,", "size: 7.5,", "whole number"),
+    ("name: tiny", "nom: tiny", "\"name\""),
+    ("baseChannels: 32", "baseChannels: 33", "multiple"),
+    ("task: denoise", "task: translate", "pairs"),
+    ("task: denoise", "task: super-resolve", "neighbours"),
+    ("kind: data, skip", "kind: noise, skip", "neither"),
+    ("seed: 7", "labels: uniform-0", "uniform"),
+    ("seed: 7", "labelWeights: [1, 2]", "11"),
+  ]
+
+  @Test(arguments: mistakes.indices) func `a mistake is refused with the line or the key that was meant`(index: Int) {
+    let mistake = Self.mistakes[index]
+    let good = TinyTraining.yaml()
+    let bad = good.replacingOccurrences(of: mistake.from, with: mistake.to)
+    #expect(bad != good)
+    #expect {
+      try TrainingConfiguration(yaml: bad)
+    } throws: { error in
+      guard let error = error as? TrainingError, error.kind == .configuration else { return false }
+      if !error.description.contains(mistake.says) { Issue.record("\(error.description)") }
+      return !error.description.contains("\n")
+    }
+  }
+
+  @Test func `what is not YAML is refused`() {
+    for text in ["", "[1, 2]", "a: [1", "name: x\nname: y"] {
+      #expect(throws: TrainingError.self) { try TrainingConfiguration(yaml: text) }
+    }
+  }
+}
