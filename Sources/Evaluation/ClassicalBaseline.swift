@@ -10,7 +10,7 @@ public struct ClassicalBaseline: Sendable {
   /// The denoised slices.
   public let output: Tensor
 
-  /// Gaussian blur; the width is chosen by PSNR on a few of the slices.
+  /// Gaussian blur; the width is chosen by PSNR on the middle of a few slices.
   public static func gaussian(_ input: Tensor, truth: Tensor) -> ClassicalBaseline {
     let (few, fewTruths) = sample(input, truth)
     let widths = [0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 3]
@@ -18,7 +18,7 @@ public struct ClassicalBaseline: Sendable {
     return ClassicalBaseline(description: "Gaussian blur, sigma \(best) px", output: input.gaussianBlurred(sigma: best))
   }
 
-  /// Non-local means with 5 × 5 patches; h and sigma are chosen by PSNR on a few of the slices.
+  /// Non-local means with 5 × 5 patches; h and sigma are chosen by PSNR on the middle of a few slices.
   ///
   /// Nil for slices of fewer than 8 rows or columns, or without noise.
   public static func nonLocalMeans(_ input: Tensor, truth: Tensor) -> ClassicalBaseline? {
@@ -39,13 +39,27 @@ public struct ClassicalBaseline: Sendable {
       output: input.nonLocalMeans(h: best.h * noise, sigma: best.sigma * noise))
   }
 
-  /// At most three slices, spread over the stack.
+  /// The middle 256 × 256 pixels of at most three slices, spread over the stack.
   private static func sample(_ input: Tensor, _ truth: Tensor) -> (Tensor, Tensor) {
     precondition(input.shape == truth.shape && input.shape.count == 3 && input.shape[0] > 0)
     let slices = input.shape[0]
     let chosen = slices <= 3 ? Array(0..<slices) : [slices / 6, slices / 2, slices - 1 - slices / 6]
-    func few(_ tensor: Tensor) -> Tensor { Tensor.concatenate(chosen.map { tensor.slice($0..<$0 + 1) }) }
-    return (few(input), few(truth))
+    return (middle(of: input, slices: chosen, extent: 256), middle(of: truth, slices: chosen, extent: 256))
+  }
+
+  private static func middle(of stack: Tensor, slices: [Int], extent: Int) -> Tensor {
+    let (rows, columns) = (stack.shape[1], stack.shape[2])
+    let (height, width) = (min(rows, extent), min(columns, extent))
+    let first = (rows - height) / 2 * columns + (columns - width) / 2
+    let lines = stack.reshaped([stack.count])
+    return Tensor.concatenate(
+      slices.flatMap { slice in
+        (0..<height).map { row in
+          let start = slice * rows * columns + first + row * columns
+          return lines.slice(start..<start + width)
+        }
+      }
+    ).reshaped([slices.count, height, width])
   }
 
   private static func best<P>(of candidates: [P], _ error: (P) -> Double) -> P {

@@ -16,7 +16,7 @@ extension Tensor {
     }
   }
 
-  /// Non-local means of each slice (Buades, Coll & Morel 2005), as scikit-image's fast mode computes it.
+  /// Non-local means of each slice (Buades, Coll & Morel 2005) with uniform patches.
   ///
   /// A pixel becomes the mean of those within `searchRadius` rows and columns, weighted by
   /// exp(−max(0, d² − 2·sigma²)/h²) where d² is the mean squared difference of the patches of `patchRadius` around the
