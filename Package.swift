@@ -113,8 +113,8 @@ let package = Package(
     .testTarget(
       name: "PipelineTests",
       dependencies: [
-        "Pipeline", "Models", "Diffusion", "Transforms", "Volumes", "Provenance", "TensorCore", "DurableFiles",
-        "TestSupport",
+        "Pipeline", "Evaluation", "Models", "Diffusion", "Transforms", "Volumes", "Provenance", "TensorCore",
+        "DurableFiles", "TestSupport",
       ],
       swiftSettings: numeric),
     .testTarget(

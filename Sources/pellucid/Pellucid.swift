@@ -7,5 +7,8 @@ struct Pellucid: AsyncParsableCommand {
     commandName: "pellucid",
     abstract: "Denoise, super-resolve and translate medical images with few-step diffusion models.",
     version: "0.1.0",
-    subcommands: [TrainCommand.self])
+    subcommands: [
+      EvaluateCommand.self,
+      TrainCommand.self,
+    ])
 }

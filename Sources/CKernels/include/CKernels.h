@@ -5,6 +5,7 @@
 #include "ck_convolution.h"
 #include "ck_dispatch.h"
 #include "ck_elementwise.h"
+#include "ck_filters.h"
 #include "ck_group_norm.h"
 #include "ck_linear.h"
 #include "ck_radon.h"

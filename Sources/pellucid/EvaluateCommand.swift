@@ -1,0 +1,186 @@
+import ArgumentParser
+import Diffusion
+import Evaluation
+import Foundation
+import Models
+import Pipeline
+import TensorCore
+import Training
+import Volumes
+
+/// `pellucid evaluate`.
+struct EvaluateCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "evaluate",
+    abstract: "Measure a model on scans whose truth is known.",
+    discussion: """
+      Each clean scan is degraded as the model's card says, at each level, and restored; the result is compared with the
+      clean scan inside the model's intensity window. With --input the degraded scan is given instead. Gaussian blur and
+      non-local means choose their parameters on the very slices that are measured, which favours them.
+
+      Columns: PSNR (dB) and SSIM are means over slices; gain is PSNR over the input's, worst the smallest gain of any
+      slice; MAE in the scan's unit. sharp is the mean gradient as a multiple of the truth's, edges the share of the truth's
+      gradients that is kept. slices is the squared difference of neighbouring slices as a multiple of the truth's; flicker
+      the share of the error that changes from slice to slice (1: drawn anew in each). spread is the standard deviation
+      over seeds. PSNR rewards smooth results: read it together with sharp, edges and spread.
+      """)
+
+  @Option(name: [.short, .long], help: "The model: a name or a file.")
+  var model: String
+  @Option(help: "A clean scan; may be given several times.")
+  var data: [String]
+  @Option(
+    help: ArgumentHelp(
+      "Slices to measure, such as 38-47 (counted from 0): once for all scans or once per scan.", valueName: "range"))
+  var slices: [SliceRange] = []
+  @Option(help: ArgumentHelp("At most so many slices per scan, from the middle of the range.", valueName: "count"))
+  var limit: Int?
+  @Option(help: "The degraded scan for each --data, on the same grid, instead of degrading it here.")
+  var input: [String] = []
+  @Option(
+    help: ArgumentHelp("Strengths of the degradation, such as 0.25,0.1 (default: the card's).", valueName: "list"))
+  var levels: Levels?
+  @Option(help: "Seed of the degradation.")
+  var degradationSeed: UInt64 = 1
+  @Option(help: ArgumentHelp("Seeds to sample with: 0 up to this many.", valueName: "count"))
+  var seeds = 1
+  @Option(help: ArgumentHelp("Samplers, such as ddim,pfdiff-1_1.", valueName: "list"))
+  var samplers: Samplers = Samplers(samplers: [.ddim])
+  @Option(help: "The K of the label set (default: the model's own).")
+  var steps: Int?
+  @Flag(inversion: .prefixedNo, help: "Measure Gaussian blur and non-local means too (denoising only).")
+  var baselines = true
+  @Option(help: "Threads; 0 for one per processor. Results do not depend on it.")
+  var threads = 0
+  @Flag(help: "Print JSON instead of a table.")
+  var json = false
+
+  func validate() throws {
+    guard !data.isEmpty else { throw ValidationError("Give at least one clean scan with --data.") }
+    guard slices.count <= 1 || slices.count == data.count else {
+      throw ValidationError("Give --slices once, or once for each --data.")
+    }
+    guard input.isEmpty || input.count == data.count else {
+      throw ValidationError("Give --input once for each --data.")
+    }
+    guard input.isEmpty || levels == nil else { throw ValidationError("--levels and --input exclude each other.") }
+    guard seeds >= 1, seeds <= 1000 else { throw ValidationError("--seeds must be 1 to 1000.") }
+    guard threads >= 0 else { throw ValidationError("--threads must not be negative.") }
+    if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
+  }
+
+  func run() async throws {
+    Parallel.setThreadCount(threads)
+    let file = try ModelFile.read(ModelLocator.find(model))
+    let evaluation = try ModelEvaluation(
+      card: file.card, samplers: samplers.samplers, steps: steps, seeds: (0..<UInt64(seeds)).map { $0 },
+      baselines: baselines && file.card.task == .denoise
+    ) { try ConditionedDenoiser(file, conditions: $0) }
+    let reporter = EvaluationReporter()
+    var rows: [ModelEvaluation.Row] = []
+    for index in data.indices {
+      for scene in try scenes(index, card: file.card, reporter) {
+        rows += try evaluation.rows(
+          input: scene.input, truth: scene.truth, data: scene.name, level: scene.level, progress: reporter.tell)
+      }
+    }
+    reporter.finish()
+    print(json ? try EvaluationReport(file, rows).json() : EvaluationReport(file, rows).table())
+  }
+
+  private typealias Scene = (input: Volume, truth: Volume, name: String, level: Double?)
+
+  /// The degraded forms of one scan, with the slices that are measured.
+  private func scenes(_ index: Int, card: ModelCard, _ reporter: EvaluationReporter) throws -> [Scene] {
+    let url = URL(fileURLWithPath: data[index])
+    let whole = try VolumeFile.read(url)
+    let chosen = slices.isEmpty ? nil : slices[slices.count == 1 ? 0 : index]
+    let range = try range(chosen, of: whole, named: url.lastPathComponent)
+    let truth = whole.slices(range)
+    let name = "\(url.lastPathComponent) \(range.lowerBound)-\(range.upperBound - 1)"
+    if !input.isEmpty {
+      let given = try VolumeFile.read(URL(fileURLWithPath: input[index]))
+      guard given.voxels.shape == whole.voxels.shape else {
+        throw PipelineError(.unsuitableInput, "\(input[index]) and \(data[index]) have different grids: give a pair")
+      }
+      return [(given.slices(range), truth, name, nil)]
+    }
+    guard let record = card.degradation else {
+      throw PipelineError(
+        .usage, "the card of \(card.name) does not say how its inputs were degraded; give degraded scans with --input")
+    }
+    return try (levels?.values ?? record.levels).map { level in
+      try reporter.tell("\(name): \(record.kind) at \(level)")
+      let degraded = try Degradation(record, level: level).apply(to: truth, seed: degradationSeed)
+      return (degraded, truth, name, level)
+    }
+  }
+
+  private func range(_ chosen: SliceRange?, of volume: Volume, named name: String) throws -> Range<Int> {
+    guard volume.frames == 1 else {
+      throw PipelineError(.unsuitableInput, "\(name) has \(volume.frames) frames; evaluate takes 3D volumes")
+    }
+    let range = chosen.map { $0.first..<$0.last + 1 } ?? 0..<volume.slices
+    guard range.upperBound <= volume.slices else {
+      throw PipelineError(
+        .usage,
+        "\(name) has slices 0-\(volume.slices - 1), --slices asks for \(range.lowerBound)-\(range.upperBound - 1)")
+    }
+    guard let limit, limit < range.count else { return range }
+    let first = range.lowerBound + (range.count - limit) / 2
+    return first..<first + limit
+  }
+}
+
+/// Slices as `FIRST-LAST` or one number, counted from 0.
+struct SliceRange: ExpressibleByArgument {
+  let first: Int
+  let last: Int
+
+  init?(argument: String) {
+    let ends = argument.split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+    guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1], first >= 0, last >= first,
+      last < Int.max
+    else { return nil }
+    (self.first, self.last) = (first, last)
+  }
+}
+
+/// Numbers with commas between them.
+struct Levels: ExpressibleByArgument {
+  let values: [Double]
+
+  init?(argument: String) {
+    let values = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+    guard !values.isEmpty, values.allSatisfy({ $0?.isFinite == true }) else { return nil }
+    self.values = values.compactMap { $0 }
+  }
+}
+
+/// Samplers with commas between them.
+struct Samplers: ExpressibleByArgument {
+  let samplers: [Sampler]
+
+  init(samplers: [Sampler]) { self.samplers = samplers }
+
+  init?(argument: String) {
+    let names = argument.split(separator: ",", omittingEmptySubsequences: false)
+    guard let samplers = try? names.map({ try Sampler(parsing: String($0)) }) else { return nil }
+    self.samplers = samplers
+  }
+
+  var defaultValueDescription: String { samplers.map(\.description).joined(separator: ",") }
+}
+
+/// Tells people on stderr what is being done: on a terminal one line that is rewritten, otherwise nothing.
+private struct EvaluationReporter {
+  private let terminal = isatty(STDERR_FILENO) == 1
+
+  func tell(_ what: String) throws {
+    if terminal { FileHandle.standardError.write(Data("\r\u{1B}[K\(what)".utf8)) }
+  }
+
+  func finish() {
+    if terminal { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+  }
+}
