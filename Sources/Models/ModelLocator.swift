@@ -14,7 +14,7 @@ public struct ModelLocator: Sendable {
   public init(environment: [String: String], workingFolder: URL, executable: URL?) {
     self.workingFolder = workingFolder
     var folders = (environment["PELLUCID_MODELS"] ?? "").split(separator: ":").map {
-      URL(fileURLWithPath: String($0), relativeTo: workingFolder).absoluteURL
+      Self.resolve(String($0), in: workingFolder)
     }
     folders.append(workingFolder.appendingPathComponent("Workflows/models"))
     if let executable {
@@ -48,7 +48,7 @@ public struct ModelLocator: Sendable {
   /// `ModelError` of kind `notFound` that says where it looked and what there is.
   public func locate(_ nameOrPath: String) throws(ModelError) -> URL {
     if nameOrPath.contains("/") || nameOrPath.hasSuffix(Self.suffix) {
-      let url = URL(fileURLWithPath: nameOrPath, relativeTo: workingFolder).absoluteURL
+      let url = Self.resolve(nameOrPath, in: workingFolder)
       if FileManager.default.fileExists(atPath: url.path) { return url }
       if nameOrPath.contains("/") {
         throw ModelError(.notFound, "there is no model file \(ModelError.printable(nameOrPath)); check the path")
@@ -80,6 +80,10 @@ public struct ModelLocator: Sendable {
       }
     }
     return found.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+
+  private static func resolve(_ path: String, in folder: URL) -> URL {
+    path.hasPrefix("/") ? URL(fileURLWithPath: path) : folder.appendingPathComponent(path)
   }
 
   private static let suffix = ".safetensors"

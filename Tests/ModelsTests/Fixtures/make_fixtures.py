@@ -107,7 +107,7 @@ def directions(count, number=4):
 
 def forward_and_gradients(network):
     """Two non-square images with different labels. The gradients are of sum(output * seed), computed in double; of each
-    the first 64 elements and four projections are kept."""
+    the first 64 elements, four projections and the norm are kept."""
     x, seed = torch.randn(2, 2, 16, 24), torch.randn(2, 1, 16, 24)
     labels = torch.tensor([999, 199])
     with torch.no_grad():
@@ -123,6 +123,7 @@ def forward_and_gradients(network):
         flat = parameter.grad.reshape(-1).numpy()
         kept["head." + name] = flat[:64]
         kept["projection." + name] = directions(len(flat)) @ flat
+        kept["norm." + name] = np.linalg.norm(flat, keepdims=True)
     write_safetensors("gradients.safetensors", kept)
     network.float()
 
