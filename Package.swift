@@ -99,7 +99,7 @@ let package = Package(
       name: "EvaluationTests", dependencies: ["Evaluation", "TensorCore", "TestSupport"], exclude: ["Fixtures"],
       swiftSettings: numeric),
     .testTarget(
-      name: "VolumesTests", dependencies: ["Volumes", "TensorCore", "DurableFiles", "TestSupport"], exclude: [],
+      name: "VolumesTests", dependencies: ["Volumes", "TensorCore", "DurableFiles", "TestSupport"], exclude: ["Fixtures"],
       swiftSettings: numeric),
     .testTarget(
       name: "ProvenanceTests", dependencies: ["Provenance", "DurableFiles", "TestSupport"], swiftSettings: strict),

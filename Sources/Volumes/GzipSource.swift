@@ -6,7 +6,9 @@ import DurableFiles
 /// zlib inflates; the frame around it is ours, because a volume must not be processed from a damaged file: each
 /// member's header, CRC-32 and length are checked, a missing byte at the end is an error, and so is anything after the
 /// last member. Bits that deflate leaves unused (before a stored block and after the last block) must be zero, as every
-/// compressor writes them, so that a flipped bit there is seen too.
+/// compressor writes them, so that a flipped bit there is seen too. What passes decompresses to the bytes that were
+/// compressed: a flip that only makes a copy point to another place with the same bytes is a valid encoding of the same
+/// data, and nothing in the file could tell.
 final class GzipSource: ByteSource {
   /// Deflate cannot expand one byte to more than 1032.
   private static let greatestRatio = 1032

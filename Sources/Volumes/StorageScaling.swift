@@ -39,9 +39,11 @@ struct StorageScaling: Equatable {
       return StorageScaling(dataType: dataType, slope: 1, intercept: precision(range.least))
     }
     var slope = precision((range.greatest - range.least) / (limits.upperBound - limits.lowerBound))
-    if slope == 0 { slope = Double(Float.leastNormalMagnitude) }
+    // A range too narrow for the header's slope: count up from the least value instead.
+    let isTiny = slope < Double(Float.leastNormalMagnitude)
+    if isTiny { slope = 4 * Double(Float.leastNormalMagnitude) }
     while true {
-      let intercept = precision(range.least - limits.lowerBound * slope)
+      let intercept = precision(isTiny ? range.least : range.least - limits.lowerBound * slope)
       let scaling = StorageScaling(dataType: dataType, slope: slope, intercept: intercept)
       if scaling.fits(range, limits) { return scaling }
       // Rounding of slope and intercept may push an end out of the type; widen by little steps.

@@ -87,8 +87,8 @@ extension VolumeFile {
     case .unknown:
       throw VolumeError(
         .wrongExtension,
-        "cannot write \(FileError.printable(url.path(percentEncoded: false))): the name must end in .nii, .nii.gz, "
-          + ".hdr, .img or .png")
+        "cannot write \(FileError.printable(url.path(percentEncoded: false))): the name's ending says no format; use "
+          + ".nii, .nii.gz, .hdr, .img or .png")
     }
   }
 }
