@@ -9,8 +9,12 @@ import Volumes
 
 @Suite struct PairedDatasetTests {
   /// 4 planes of 6 × 6 whose value says where it is.
-  static let stack = PlaneStack(
-    planes: 4, rows: 6, columns: 6, values: (0..<144).map { Int16(100 * ($0 / 36) + 10 * ($0 / 6 % 6) + $0 % 6) })
+  static let stack = PlaneStack(planes: 4, rows: 6, columns: 6, values: (0..<144).map(place))
+
+  static func place(_ index: Int) -> Int16 {
+    let plane = index / 36, row = index / 6 % 6, column = index % 6
+    return Int16(100 * plane + 10 * row + column)
+  }
 
   static func patch(_ cut: PlaneStack.Cut, plane: Int = 2) -> [Int] {
     var out = [Float](repeating: 0, count: cut.height * cut.width)
