@@ -3,7 +3,9 @@
 /// It looks only at what it needs; whether all the other tensors fit is checked afterwards against the network.
 enum ArchitectureReader {
   /// Throws a `ModelError` if the tensors do not begin to look like such a network.
-  static func configuration(of tensors: [(name: String, shape: [Int])], in source: String) throws(ModelError) -> UNetConfiguration {
+  static func configuration(of tensors: [(name: String, shape: [Int])], in source: String) throws(ModelError)
+    -> UNetConfiguration
+  {
     let shapes = Dictionary(tensors.map { ($0.name, $0.shape) }) { first, _ in first }
     func unlike(_ what: String) -> ModelError {
       let names = tensors.isEmpty ? "nothing" : ModelError.list(tensors.map(\.name), limit: 3)

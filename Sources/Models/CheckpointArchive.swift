@@ -23,7 +23,8 @@ final class CheckpointArchive {
     zip = try ZipArchive(file)
     let structures = zip.entries.keys.filter { $0.hasSuffix("/data.pkl") && $0.split(separator: "/").count == 2 }
     guard structures.count == 1, let structure = structures.first else {
-      throw ModelError(.refused, "\(name) is a zip archive but no PyTorch checkpoint: it has no data.pkl; give a .pth file")
+      throw ModelError(
+        .refused, "\(name) is a zip archive but no PyTorch checkpoint: it has no data.pkl; give a .pth file")
     }
     prefix = String(structure.dropLast("data.pkl".count))
     if zip.entries["\(prefix)constants.pkl"] != nil {
@@ -81,7 +82,9 @@ final class CheckpointArchive {
   }
 
   private func storage(_ storage: TorchStorage) throws -> [UInt8] {
-    if let cached, cached.key == storage.key, cached.bytes.count == storage.count * storage.format.width { return cached.bytes }
+    if let cached, cached.key == storage.key, cached.bytes.count == storage.count * storage.format.width {
+      return cached.bytes
+    }
     guard let entry = zip.entries["\(prefix)data/\(storage.key)"] else {
       throw ZipArchive.corrupt(zip.file, "the numbers data/\(ModelError.printable(storage.key)) are missing")
     }

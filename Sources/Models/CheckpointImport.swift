@@ -45,7 +45,8 @@ public struct CheckpointImport: Sendable {
     }
     let scalars = network.parameterShapes.reduce(0) { $0 + $1.shape.reduce(1, *) }
     guard scalars <= 1 << 30 else {
-      throw ModelError(.refused, "the network in \(archive.name) has \(scalars) parameters; at most \(1 << 30) are read")
+      throw ModelError(
+        .refused, "the network in \(archive.name) has \(scalars) parameters; at most \(1 << 30) are read")
     }
     let byName = Dictionary(uniqueKeysWithValues: choice.tensors.map { ($0.name, $0.tensor) })
     var broken: [String] = []
@@ -73,7 +74,9 @@ struct CheckpointForm {
     var step: Int?
     var weights = CheckpointImport.Weights.trained
     if let items = document.list(document.root) {
-      guard let first = items.first else { throw ModelError(.refused, "\(name) holds an empty list; give another checkpoint") }
+      guard let first = items.first else {
+        throw ModelError(.refused, "\(name) holds an empty list; give another checkpoint")
+      }
       source = first
       if items.count > 3, case .int(let number) = items[3] { step = number }
       if items.count >= 5, let last = items.last { (source, weights) = (last, .average) }
@@ -84,20 +87,25 @@ struct CheckpointForm {
     }
     guard let entries = document.dictionary(source) else {
       throw ModelError(
-        .refused, "\(name) has no state dict where it should be (the \(weights == .average ? "last" : "first") item); save the state dict with torch.save")
+        .refused,
+        "\(name) has no state dict where it should be (the \(weights == .average ? "last" : "first") item); save the state dict with torch.save"
+      )
     }
     var tensors: [(name: String, tensor: TorchTensor)] = []
     var names: Set<String> = []
     for (key, value) in entries {
       guard case .string(let key) = key else {
-        throw ModelError(.mismatch, "the state dict of \(name) has a key that is no name; save the state dict with torch.save")
+        throw ModelError(
+          .mismatch, "the state dict of \(name) has a key that is no name; save the state dict with torch.save")
       }
       guard case .tensor(let index) = value else {
         throw ModelError(
-          .mismatch, "\(ModelError.printable(key)) in the state dict of \(name) is no tensor; save the state dict with torch.save")
+          .mismatch,
+          "\(ModelError.printable(key)) in the state dict of \(name) is no tensor; save the state dict with torch.save")
       }
       guard names.insert(key).inserted else {
-        throw ModelError(.mismatch, "the state dict of \(name) has \(ModelError.printable(key)) twice; get the file again")
+        throw ModelError(
+          .mismatch, "the state dict of \(name) has \(ModelError.printable(key)) twice; get the file again")
       }
       tensors.append((key, document.tensors[index]))
     }

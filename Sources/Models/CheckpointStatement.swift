@@ -34,8 +34,10 @@ public struct CheckpointStatement: Sendable {
 }
 
 extension CheckpointImport {
-  /// The card of this network: noise prediction on the published linear schedule, without clamping, as the official
-  /// sampler does; the rest as stated. Throws a `ModelError` if the statement does not fit the network.
+  /// The card of this network, with what its user states.
+  ///
+  /// Noise prediction on the published linear schedule without clamping, as in the official sampler. Throws a
+  /// `ModelError` if the statement does not fit the network.
   public func card(_ statement: CheckpointStatement) throws -> ModelCard {
     let conditions = architecture.inputChannels - architecture.outputChannels
     guard conditions == statement.task.conditionChannels else {

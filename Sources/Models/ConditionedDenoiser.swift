@@ -14,8 +14,10 @@ public struct ConditionedDenoiser: Denoiser {
   private let parameters: ParameterSet
   private let prediction: PredictionRecord
 
-  /// Binds condition images `[n, h, w, conditions]` to a model; `h` and `w` are multiples of the network's
-  /// `sizeMultiple`. Throws a `ModelError` if the card's network cannot be built.
+  /// Binds condition images `[n, h, w, conditions]` to a model.
+  ///
+  /// `h` and `w` are multiples of the network's `sizeMultiple`. Throws a `ModelError` if the card's network cannot be
+  /// built.
   public init(card: ModelCard, parameters: ParameterSet, conditions: Tensor) throws {
     network = try UNet(card.architecture)
     precondition(conditions.shape.count == 4, "conditions are [n, h, w, channels]")
@@ -32,7 +34,8 @@ public struct ConditionedDenoiser: Denoiser {
 
   /// What the model says of noisy images `[n, h, w, 1]` at a label.
   public func predict(_ x: Tensor, label: Int) throws -> Prediction<Tensor> {
-    precondition(Array(x.shape.dropLast()) == Array(conditions.shape.dropLast()), "\(x.shape) beside \(conditions.shape)")
+    precondition(
+      Array(x.shape.dropLast()) == Array(conditions.shape.dropLast()), "\(x.shape) beside \(conditions.shape)")
     let graph = Graph(parameters: parameters, recording: false)
     let input = graph.input(Self.joined(conditions, x))
     let output = network(input, labels: [Int](repeating: label, count: x.shape[0]), in: graph).value

@@ -133,7 +133,8 @@ struct JSONReader {
     while let byte = next, "+-.0123456789eE".utf8.contains(byte) { position += 1 }
     let text = String(decoding: bytes[start..<position], as: UTF8.self)
     let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
-    let wellFormed = digits.first?.isNumber == true && !(digits.hasPrefix("0") && digits.dropFirst().first?.isNumber == true)
+    let wellFormed =
+      digits.first?.isNumber == true && !(digits.hasPrefix("0") && digits.dropFirst().first?.isNumber == true)
     guard wellFormed, !digits.hasSuffix("."), let value = Double(text), value.isFinite else {
       position = start
       throw error("number or value expected")

@@ -1,8 +1,9 @@
 import Foundation
 
 extension ModelCard {
-  /// Reads a card strictly: another format version, an unknown key or an impossible value is refused. Throws a
-  /// `ModelError` that says which. `source` names the file in messages.
+  /// Reads a card strictly: another format version, an unknown key or an impossible value is refused.
+  ///
+  /// Throws a `ModelError` that says which. `source` names the file in messages.
   public init(json text: String, from source: String) throws {
     func bad(_ what: String) -> ModelError {
       ModelError(.card, "the model card of \(source) cannot be used: \(what)")
@@ -12,7 +13,8 @@ extension ModelCard {
     guard let version = tree["formatVersion"]?.integer else { throw bad("it states no formatVersion") }
     guard version == Self.currentFormatVersion else {
       throw bad(
-        "it has format \(version), this Pellucid reads \(Self.currentFormatVersion); use the Pellucid that wrote it or a newer one")
+        "it has format \(version), this Pellucid reads \(Self.currentFormatVersion); use the Pellucid that wrote it or a newer one"
+      )
     }
     do {
       self = try JSONDecoder().decode(ModelCard.self, from: Data(text.utf8))
@@ -27,7 +29,8 @@ extension ModelCard {
   /// The card as JSON with sorted keys: the same card gives the same text.
   public func json(pretty: Bool = false) throws -> String {
     let encoder = JSONEncoder()
-    encoder.outputFormatting = pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
+    encoder.outputFormatting =
+      pretty ? [.sortedKeys, .withoutEscapingSlashes, .prettyPrinted] : [.sortedKeys, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 
@@ -55,7 +58,8 @@ extension ModelCard {
     }
     switch error {
     case .keyNotFound(let key, let context):
-      return "\(ModelError.printable((context.codingPath.map(\.stringValue) + [key.stringValue]).joined(separator: "."))) is missing"
+      return
+        "\(ModelError.printable((context.codingPath.map(\.stringValue) + [key.stringValue]).joined(separator: "."))) is missing"
     case .typeMismatch(_, let context), .valueNotFound(_, let context), .dataCorrupted(let context):
       return "\(ModelError.printable(path(context))) has a value that does not fit"
     @unknown default: return "it cannot be decoded"

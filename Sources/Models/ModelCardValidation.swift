@@ -10,19 +10,23 @@ extension ModelCard {
     _ = try UNet(architecture)
     try require(
       architecture.inputChannels == task.conditionChannels + architecture.outputChannels,
-      "task \(task.rawValue) needs \(task.conditionChannels + 1) input channels, the network has \(architecture.inputChannels)")
+      "task \(task.rawValue) needs \(task.conditionChannels + 1) input channels, the network has \(architecture.inputChannels)"
+    )
     try require(architecture.outputChannels == 1, "architecture.outputChannels must be 1")
     try require((1...100_000).contains(noiseSchedule.timesteps), "noiseSchedule.timesteps is out of range")
     try require(
-      noiseSchedule.betaStart > 0 && noiseSchedule.betaEnd > 0 && noiseSchedule.betaStart < 1 && noiseSchedule.betaEnd < 1,
+      noiseSchedule.betaStart > 0 && noiseSchedule.betaEnd > 0 && noiseSchedule.betaStart < 1
+        && noiseSchedule.betaEnd < 1,
       "noiseSchedule: betas lie between 0 and 1")
     let labels = labelSet.labels
     try require(!labels.isEmpty, "labelSet.labels is empty")
     try require(zip(labels, labels.dropFirst()).allSatisfy { $0 <= $1 }, "labelSet.labels must be ascending")
     try require(
-      labels.allSatisfy { (0..<noiseSchedule.timesteps).contains($0) }, "labelSet.labels must lie below noiseSchedule.timesteps")
+      labels.allSatisfy { (0..<noiseSchedule.timesteps).contains($0) },
+      "labelSet.labels must lie below noiseSchedule.timesteps")
     try require(
-      prediction.residualScale.isFinite && prediction.residualScale != 0, "prediction.residualScale must be a finite number but 0")
+      prediction.residualScale.isFinite && prediction.residualScale != 0,
+      "prediction.residualScale must be a finite number but 0")
     try require(
       prediction.kind == .data || (prediction.skip == .none && prediction.residualScale == 1),
       "prediction: a skip and a scale are for data prediction only")
@@ -32,7 +36,8 @@ extension ModelCard {
 
   private static func isNameByte(_ byte: UInt8) -> Bool {
     switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"),
       UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
       true
     default: false

@@ -27,8 +27,9 @@ public struct ModelError: Error, Equatable, CustomStringConvertible {
 }
 
 extension ModelError {
-  /// Up to `limit` names in a message, and how many more there are. Names come from outside, so anything that could
-  /// upset a terminal is shown as `?`.
+  /// Up to `limit` names in a message, and how many more there are.
+  ///
+  /// Names come from outside, so anything that could upset a terminal is shown as `?`.
   static func list(_ names: [String], limit: Int = 5) -> String {
     let shown = names.prefix(limit).map(printable).joined(separator: ", ")
     return names.count > limit ? "\(shown) and \(names.count - limit) more" : shown

@@ -43,7 +43,8 @@ public struct ModelFile: Sendable {
       found: file.entries.map { ($0.name, $0.shape) }, in: file.file.name, described: "the network of its card")
     if let odd = file.entries.first(where: { !$0.format.isFloatingPoint }) {
       throw ModelError(
-        .mismatch, "tensor \(odd.name) of \(file.file.name) is stored as \(odd.format.rawValue); parameters are floating point")
+        .mismatch,
+        "tensor \(odd.name) of \(file.file.name) is stored as \(odd.format.rawValue); parameters are floating point")
     }
     var digest = ContentDigest()
     file.head.withUnsafeBytes { digest.update($0) }
@@ -72,8 +73,9 @@ public struct ModelFile: Sendable {
     return try ModelCard(json: text, from: file.file.name)
   }
 
-  /// Writes a model whole or not at all and returns its SHA-256; the same content gives the same bytes. Throws
-  /// `ModelError` (the card is impossible, or a value does not fit float16) or `FileError`.
+  /// Writes a model whole or not at all and returns its SHA-256; the same content gives the same bytes.
+  ///
+  /// Throws `ModelError` (the card is impossible, or a value does not fit float16) or `FileError`.
   @discardableResult
   public static func write(
     card: ModelCard, parameters: ParameterSet, to url: URL, precision: Precision = .float32,

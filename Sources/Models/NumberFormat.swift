@@ -31,7 +31,9 @@ package enum NumberFormat: String, Sendable, CaseIterable {
     }
   }
 
-  /// The little-endian numbers at the given positions, rounded to 32 bits. `positions` lie inside `bytes`.
+  /// The little-endian numbers at the given positions, rounded to 32 bits.
+  ///
+  /// `position` gives places inside `bytes`, counted in numbers.
   func decode(_ bytes: UnsafeRawBufferPointer, at position: (Int) -> Int, into out: UnsafeMutableBufferPointer<Float>) {
     precondition(isFloatingPoint)
     switch self {

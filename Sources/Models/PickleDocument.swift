@@ -36,7 +36,9 @@ struct PickleDocument {
   }
 }
 
-/// The things that a checkpoint may construct. A name outside this list is refused before anything is made.
+/// The things that a checkpoint may construct.
+///
+/// A name outside this list is refused before anything is made.
 enum PickleConstructor: Equatable {
   case orderedDictionary
   case rebuildTensor

@@ -17,11 +17,13 @@ struct RestrictedUnpickler {
   /// Reads a whole pickle; throws a `ModelError` that says what was refused.
   static func read(_ bytes: [UInt8]) throws(ModelError) -> PickleDocument {
     guard bytes.count <= maximumBytes else {
-      throw ModelError(.refused, "the checkpoint's pickle has \(bytes.count) bytes; save only the state dict with torch.save")
+      throw ModelError(
+        .refused, "the checkpoint's pickle has \(bytes.count) bytes; save only the state dict with torch.save")
     }
     var machine = RestrictedUnpickler(bytes: bytes)
     guard try machine.byte() == 0x80, (2...5).contains(try machine.byte()) else {
-      throw ModelError(.refused, "the checkpoint's pickle is not of protocol 2 to 5; save it again with a recent PyTorch")
+      throw ModelError(
+        .refused, "the checkpoint's pickle is not of protocol 2 to 5; save it again with a recent PyTorch")
     }
     while try machine.step() {}
     return machine.document
@@ -68,7 +70,9 @@ struct RestrictedUnpickler {
   }
 
   private mutating func line() throws(ModelError) -> String {
-    guard let end = bytes[position...].prefix(257).firstIndex(of: UInt8(ascii: "\n")) else { throw corrupt("an endless line") }
+    guard let end = bytes[position...].prefix(257).firstIndex(of: UInt8(ascii: "\n")) else {
+      throw corrupt("an endless line")
+    }
     defer { position = end + 1 }
     return String(decoding: bytes[position..<end], as: UTF8.self)
   }
@@ -113,7 +117,9 @@ struct RestrictedUnpickler {
   }
 
   private mutating func set(_ pairs: [PickleDocument.Value]) throws(ModelError) {
-    guard case .dictionary(let index) = try top(), pairs.count % 2 == 0 else { throw corrupt("an item is set in no dictionary") }
+    guard case .dictionary(let index) = try top(), pairs.count % 2 == 0 else {
+      throw corrupt("an item is set in no dictionary")
+    }
     for i in stride(from: 0, to: pairs.count, by: 2) { document.dictionaries[index].append((pairs[i], pairs[i + 1])) }
   }
 
@@ -171,7 +177,9 @@ struct RestrictedUnpickler {
       let module = try line()
       stack.append(.constructor(try constructor(module, try line())))
     case 0x93:
-      guard case .string(let name) = try pop(), case .string(let module) = try pop() else { throw corrupt("a name that is no text") }
+      guard case .string(let name) = try pop(), case .string(let module) = try pop() else {
+        throw corrupt("a name that is no text")
+      }
       stack.append(.constructor(try constructor(module, name)))
     case UInt8(ascii: "Q"): stack.append(.storage(try storage(try pop())))
     case UInt8(ascii: "R"): try construct()
@@ -179,7 +187,8 @@ struct RestrictedUnpickler {
       // A state dict carries `_metadata` as an attribute; it says nothing about the numbers.
       _ = try pop()
       guard case .dictionary = try top() else { throw refuse("an object with attributes") }
-    default: throw refuse(Self.names[code].map { "an object of another kind (instruction \($0))" } ?? "instruction \(code)")
+    default:
+      throw refuse(Self.names[code].map { "an object of another kind (instruction \($0))" } ?? "instruction \(code)")
     }
     return true
   }
@@ -220,7 +229,8 @@ struct RestrictedUnpickler {
       guard arguments.isEmpty else { throw refuse("an ordered dictionary made from other things") }
       pushDictionary()
     case .rebuildTensor:
-      guard (6...7).contains(arguments.count), case .storage(let storage) = arguments[0], case .int(let offset) = arguments[1],
+      guard (6...7).contains(arguments.count), case .storage(let storage) = arguments[0],
+        case .int(let offset) = arguments[1],
         let shape = integers(arguments[2]), let strides = integers(arguments[3]),
         let tensor = TorchTensor(storage: storage, offset: offset, shape: shape, strides: strides)
       else { throw corrupt("an impossible tensor") }
@@ -236,7 +246,8 @@ struct RestrictedUnpickler {
   /// The identity of a storage: ("storage", its type, its key in the archive, its device, its length).
   private func storage(_ identity: PickleDocument.Value) throws(ModelError) -> TorchStorage {
     guard case .tuple(let index) = identity, document.tuples[index].count == 5,
-      document.tuples[index][0] == .string("storage"), case .constructor(.storage(let format)) = document.tuples[index][1],
+      document.tuples[index][0] == .string("storage"),
+      case .constructor(.storage(let format)) = document.tuples[index][1],
       case .string(let key) = document.tuples[index][2], case .int(let count) = document.tuples[index][4],
       (0...(1 << 40)).contains(count)
     else { throw corrupt("an impossible storage") }

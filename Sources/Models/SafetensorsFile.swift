@@ -92,7 +92,9 @@ package struct SafetensorsFile {
       let format = NumberFormat(rawValue: kind), let shape = value["shape"]?.integers, shape.count <= 8,
       let range = value["data_offsets"]?.integers, range.count == 2
     else { return nil }
-    guard shape.allSatisfy({ $0 >= 0 }), range[0] >= 0, range[1] >= range[0], range[1] <= end - start else { return nil }
+    guard shape.allSatisfy({ $0 >= 0 }), range[0] >= 0, range[1] >= range[0], range[1] <= end - start else {
+      return nil
+    }
     var bytes = format.width
     for extent in shape {
       let (product, overflow) = bytes.multipliedReportingOverflow(by: extent)
@@ -103,7 +105,7 @@ package struct SafetensorsFile {
     return Entry(name: name, format: format, shape: shape, offset: start + range[0], byteCount: bytes)
   }
 
-  /// One tensor as 32-bit floats in the file's layout. `digest`, if given, takes in its bytes.
+  /// One tensor as 32-bit floats in the file's layout; `digest` takes in its bytes.
   package func tensor(_ entry: Entry, digest: inout ContentDigest) throws -> Tensor {
     let bytes = try file.read(at: entry.offset, count: entry.byteCount)
     guard bytes.count == entry.byteCount else {
@@ -146,7 +148,8 @@ struct SafetensorsWriter {
       let end = offset + shape.reduce(format.width, *)
       let extents = shape.map(String.init).joined(separator: ",")
       members.append(
-        "\(Self.quoted(name)):{\"dtype\":\"\(format.rawValue)\",\"shape\":[\(extents)],\"data_offsets\":[\(offset),\(end)]}")
+        "\(Self.quoted(name)):{\"dtype\":\"\(format.rawValue)\",\"shape\":[\(extents)],\"data_offsets\":[\(offset),\(end)]}"
+      )
       offset = end
     }
     var text = Array("{\(members.joined(separator: ","))}".utf8)

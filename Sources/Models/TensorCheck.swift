@@ -4,7 +4,8 @@ import TensorCore
 enum TensorCheck {
   /// Throws a `ModelError` that names what is missing, too many, or of another shape.
   static func compare(
-    expected: [(name: String, shape: [Int])], found: [(name: String, shape: [Int])], in source: String, described: String
+    expected: [(name: String, shape: [Int])], found: [(name: String, shape: [Int])], in source: String,
+    described: String
   ) throws(ModelError) {
     let wanted = Dictionary(uniqueKeysWithValues: expected.map { ($0.name, $0.shape) })
     let present = Dictionary(found.map { ($0.name, $0.shape) }) { first, _ in first }
@@ -19,7 +20,8 @@ enum TensorCheck {
     if !extra.isEmpty { parts.append("not in the network: \(ModelError.list(extra))") }
     if !misshapen.isEmpty { parts.append("of another shape: \(ModelError.list(misshapen))") }
     guard parts.isEmpty else {
-      throw ModelError(.mismatch, "the tensors of \(source) are not those of \(described); \(parts.joined(separator: "; "))")
+      throw ModelError(
+        .mismatch, "the tensors of \(source) are not those of \(described); \(parts.joined(separator: "; "))")
     }
   }
 

@@ -27,7 +27,9 @@ struct ZipArchive {
     self.file = file
     let (start, length, count) = try Self.locateDirectory(file)
     directoryStart = start
-    guard length <= 256 << 20, count <= length / 46 else { throw Self.corrupt(file, "its list of contents is impossible") }
+    guard length <= 256 << 20, count <= length / 46 else {
+      throw Self.corrupt(file, "its list of contents is impossible")
+    }
     let bytes = ByteReader(try file.read(at: Int(start), count: Int(length)))
     var entries: [String: Entry] = [:]
     var position = 0
@@ -63,7 +65,9 @@ struct ZipArchive {
       throw Self.corrupt(file, "\(name) reaches past its end")
     }
     let localName = try file.read(at: Int(entry.headerOffset) + 30, count: Int(nameBytes))
-    guard localName == Array(entry.name.utf8) else { throw Self.corrupt(file, "the header of \(name) is another entry's") }
+    guard localName == Array(entry.name.utf8) else {
+      throw Self.corrupt(file, "the header of \(name) is another entry's")
+    }
     let bytes = try file.read(at: Int(start), count: Int(entry.byteCount))
     guard bytes.count == Int(entry.byteCount), Self.checksum(bytes) == entry.crc else {
       throw Self.corrupt(file, "\(name) is damaged (wrong CRC-32)")

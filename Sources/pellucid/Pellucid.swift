@@ -9,6 +9,7 @@ struct Pellucid: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       EvaluateCommand.self,
+      ModelsCommand.self,
       TrainCommand.self,
     ])
 }

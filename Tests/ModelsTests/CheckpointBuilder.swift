@@ -21,7 +21,8 @@ struct CheckpointBuilder {
     }
     /// A tensor that is a view of storage `key`.
     mutating func tensor(
-      _ shape: [Int], strides: [Int]? = nil, offset: Int = 0, key: String = "0", count: Int = 1, type: String = "FloatStorage"
+      _ shape: [Int], strides: [Int]? = nil, offset: Int = 0, key: String = "0", count: Int = 1,
+      type: String = "FloatStorage"
     ) {
       global("torch._utils", "_rebuild_tensor_v2")
       op("(")
@@ -78,7 +79,10 @@ struct CheckpointBuilder {
 
   /// A checkpoint from a pickle and one storage of one number.
   static func checkpoint(_ pickle: [UInt8], storage: [UInt8] = [0, 0, 0x80, 0x3e]) -> [UInt8] {
-    zip([("x/data.pkl", pickle), ("x/byteorder", Array("little".utf8)), ("x/data/0", storage), ("x/version", [0x33, 0x0a])])
+    zip([
+      ("x/data.pkl", pickle), ("x/byteorder", Array("little".utf8)), ("x/data/0", storage),
+      ("x/version", [0x33, 0x0a]),
+    ])
   }
 
   private static func crc32(_ bytes: [UInt8]) -> UInt32 {

@@ -73,7 +73,8 @@ import Testing
     let extra = try error(shapes + [("logvar", [3])])
     #expect(extra?.kind == .mismatch && extra?.description.contains("not in the network: logvar") == true)
     let misshapen = try error(shapes.map { $0.name == "norm_out.weight" ? ($0.name, [33]) : $0 })
-    #expect(misshapen?.kind == .mismatch && misshapen?.description.contains("norm_out.weight is 33 and should be 32") == true)
+    #expect(
+      misshapen?.kind == .mismatch && misshapen?.description.contains("norm_out.weight is 33 and should be 32") == true)
     let transposed = try error(shapes.map { $0.name == "temb.dense.0.weight" ? ($0.name, $0.shape.reversed()) : $0 })
     #expect(transposed?.description.contains("temb.dense.0.weight is 32x128 and should be 128x32") == true)
     let twice = try error(shapes + [shapes[0]])

@@ -49,7 +49,9 @@ import Testing
 
   @Test(
     "instructions that make other objects are refused",
-    arguments: ["i", "o", "P", "\u{81}", "\u{82}", "\u{92}", "B", "C", "U", "\u{8f}", "\u{8b}", "I", "\u{97}", "\u{fe}", "0", "2"])
+    arguments: [
+      "i", "o", "P", "\u{81}", "\u{82}", "\u{92}", "B", "C", "U", "\u{8f}", "\u{8b}", "I", "\u{97}", "\u{fe}", "0", "2",
+    ])
   func instructions(_ scalar: String) throws {
     let code = UInt8(scalar.unicodeScalars.first?.value ?? 0)
     let refused = try error { pickle in
@@ -62,43 +64,113 @@ import Testing
   @Test("broken pickles are refused") func broken() throws {
     let cases: [(String, (inout Pickle) -> Void)] = [
       ("nothing on the stack", { _ in }),
-      ("two values left", { $0.int(1); $0.int(2) }),
-      ("a mark left", { $0.op("("); $0.int(1) }),
+      (
+        "two values left",
+        {
+          $0.int(1); $0.int(2)
+        }
+      ),
+      (
+        "a mark left",
+        {
+          $0.op("("); $0.int(1)
+        }
+      ),
       ("a tuple of what is not there", { $0.bytes.append(0x87) }),
-      ("a tuple across a mark", { $0.int(1); $0.op("("); $0.bytes.append(0x85) }),
+      (
+        "a tuple across a mark",
+        {
+          $0.int(1); $0.op("("); $0.bytes.append(0x85)
+        }
+      ),
       ("no mark", { $0.op("t") }),
       ("memory never written", { $0.bytes += [UInt8(ascii: "h"), 7] }),
       ("remembering nothing", { $0.bytes += [UInt8(ascii: "q"), 0] }),
-      ("appending to a number", { $0.int(1); $0.int(2); $0.op("a") }),
-      ("setting in a list", { $0.op("]"); $0.int(1); $0.int(2); $0.op("s") }),
-      ("an odd number of items", { $0.op("}"); $0.op("("); $0.int(1); $0.op("u") }),
-      ("calling a number", { $0.int(1); $0.op(")"); $0.op("R") }),
-      ("calling with a number", { $0.global("collections", "OrderedDict"); $0.int(1); $0.op("R") }),
-      ("attributes of a list", { $0.op("]"); $0.op("}"); $0.op("b") }),
+      (
+        "appending to a number",
+        {
+          $0.int(1); $0.int(2); $0.op("a")
+        }
+      ),
+      (
+        "setting in a list",
+        {
+          $0.op("]"); $0.int(1); $0.int(2); $0.op("s")
+        }
+      ),
+      (
+        "an odd number of items",
+        {
+          $0.op("}"); $0.op("("); $0.int(1); $0.op("u")
+        }
+      ),
+      (
+        "calling a number",
+        {
+          $0.int(1); $0.op(")"); $0.op("R")
+        }
+      ),
+      (
+        "calling with a number",
+        {
+          $0.global("collections", "OrderedDict"); $0.int(1); $0.op("R")
+        }
+      ),
+      (
+        "attributes of a list",
+        {
+          $0.op("]"); $0.op("}"); $0.op("b")
+        }
+      ),
       ("a text longer than the file", { $0.bytes += [UInt8(ascii: "X"), 0xff, 0xff, 0xff, 0xff] }),
       ("a huge text", { $0.bytes += [0x8d] + [UInt8](repeating: 0xff, count: 8) }),
       ("broken text", { $0.bytes += [0x8c, 2, 0xc3, 0x28] }),
       ("a long integer", { $0.bytes += [0x8a, 9] + [UInt8](repeating: 1, count: 9) }),
       ("a name without end", { $0.bytes += [UInt8(ascii: "c")] + [UInt8](repeating: 97, count: 400) }),
       ("a frame beyond the end", { $0.bytes += [0x95, 1] }),
-      ("a storage that is a number", { $0.int(3); $0.op("Q") }),
-      ("a parameter that is no tensor", { $0.global("torch._utils", "_rebuild_parameter"); $0.int(1); $0.int(2); $0.int(3); $0.bytes.append(0x87); $0.op("R") }),
-      ("a dictionary made from a list", { $0.global("collections", "OrderedDict"); $0.op("]"); $0.bytes.append(0x85); $0.op("R") }),
-      ("a storage that is made", { $0.global("torch", "FloatStorage"); $0.op(")"); $0.op("R") }),
+      (
+        "a storage that is a number",
+        {
+          $0.int(3); $0.op("Q")
+        }
+      ),
+      (
+        "a parameter that is no tensor",
+        {
+          $0.global("torch._utils", "_rebuild_parameter"); $0.int(1); $0.int(2); $0.int(3); $0.bytes.append(0x87);
+          $0.op("R")
+        }
+      ),
+      (
+        "a dictionary made from a list",
+        {
+          $0.global("collections", "OrderedDict"); $0.op("]"); $0.bytes.append(0x85); $0.op("R")
+        }
+      ),
+      (
+        "a storage that is made",
+        {
+          $0.global("torch", "FloatStorage"); $0.op(")"); $0.op("R")
+        }
+      ),
     ]
     for (what, build) in cases {
       let found = try error(build)
       #expect(found != nil && [.corrupt, .refused].contains(found?.kind), "\(what)")
     }
-    #expect(try importError(CheckpointBuilder.checkpoint([0x80, 1, UInt8(ascii: "N"), UInt8(ascii: ".")]))?.kind == .refused)
-    #expect(try importError(CheckpointBuilder.checkpoint([0x80, 2, UInt8(ascii: "N"), UInt8(ascii: "."), 0]))?.kind == .corrupt)
+    #expect(
+      try importError(CheckpointBuilder.checkpoint([0x80, 1, UInt8(ascii: "N"), UInt8(ascii: ".")]))?.kind == .refused)
+    #expect(
+      try importError(CheckpointBuilder.checkpoint([0x80, 2, UInt8(ascii: "N"), UInt8(ascii: "."), 0]))?.kind
+        == .corrupt)
     #expect(try importError(CheckpointBuilder.checkpoint([]))?.kind == .corrupt)
   }
 
   @Test("tensors that reach outside their storage are refused") func views() throws {
     let cases: [(shape: [Int], strides: [Int], offset: Int, count: Int)] = [
       ([2], [1], 0, 1), ([1], [1], 1, 1), ([1], [1], -1, 1), ([2], [-1], 1, 2), ([-1], [1], 0, 1), ([1, 1], [1], 0, 1),
-      ([Int(Int32.max), Int(Int32.max), Int(Int32.max)], [0, 0, 0], 0, 1), ([2], [Int(Int32.max)], 0, 1), ([1], [1], 0, -4),
+      ([Int(Int32.max), Int(Int32.max), Int(Int32.max)], [0, 0, 0], 0, 1), ([2], [Int(Int32.max)], 0, 1),
+      ([1], [1], 0, -4),
       ([1, 1, 1, 1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0, 0, 0, 0], 0, 1),
     ]
     for view in cases {
@@ -132,12 +204,16 @@ import Testing
   }
 
   @Test("nesting and self-reference are only numbers in an array") func nesting() throws {
-    let deep = try error { $0.bytes += [UInt8](repeating: UInt8(ascii: ")"), count: 1) + [UInt8](repeating: 0x85, count: 1_000_000) }
+    let deep = try error {
+      $0.bytes += [UInt8](repeating: UInt8(ascii: ")"), count: 1) + [UInt8](repeating: 0x85, count: 1_000_000)
+    }
     #expect(deep?.kind == .refused)
     let marks = try error { $0.bytes += [UInt8](repeating: UInt8(ascii: "("), count: 1_000_000) }
     #expect(marks?.kind == .corrupt)
     // A list whose first item is itself.
-    let circle = try error { $0.bytes += [UInt8(ascii: "]"), UInt8(ascii: "q"), 0, UInt8(ascii: "h"), 0, UInt8(ascii: "a")] }
+    let circle = try error {
+      $0.bytes += [UInt8(ascii: "]"), UInt8(ascii: "q"), 0, UInt8(ascii: "h"), 0, UInt8(ascii: "a")]
+    }
     #expect(circle?.kind == .refused)
     // Ten tuples, each of ten times the one before: 10^10 values if anyone walked through them.
     let laughs = try error { pickle in
@@ -192,7 +268,8 @@ import Testing
       var refused = 0
       for trial in 0..<120 {
         var bytes = whole
-        bytes[random.integer(below: bytes.count, at: UInt64(2 * trial))] ^= 1 << random.integer(below: 8, at: UInt64(2 * trial + 1))
+        bytes[random.integer(below: bytes.count, at: UInt64(2 * trial))] ^=
+          1 << random.integer(below: 8, at: UInt64(2 * trial + 1))
         try Data(bytes).write(to: url)
         do {
           #expect(try CheckpointImport.read(url).parameters == good)

@@ -70,8 +70,12 @@ import Testing
     #expect(try edited(first, "\"shape\":[32,128],\"data_offsets\":[0,8192]")?.kind == .mismatch)
     #expect(try edited(first, "\"shape\":[128,32],\"data_offsets\":[0,8192],\"more\":1")?.kind == .corrupt)
     #expect(try edited("\"conv_out.bias\"", "\"conv_in.bias\"")?.kind == .corrupt)
-    #expect(try edited("\"temb.dense.0.bias\":{\"dtype\":\"F16\"", "\"temb.dense.0.bias\":{\"dtype\":\"F8\"")?.kind == .corrupt)
-    #expect(try edited("\"temb.dense.0.bias\":{\"dtype\":\"F16\"", "\"temb.dense.0.bias\":{\"dtype\":\"I16\"")?.kind == .mismatch)
+    #expect(
+      try edited("\"temb.dense.0.bias\":{\"dtype\":\"F16\"", "\"temb.dense.0.bias\":{\"dtype\":\"F8\"")?.kind
+        == .corrupt)
+    #expect(
+      try edited("\"temb.dense.0.bias\":{\"dtype\":\"F16\"", "\"temb.dense.0.bias\":{\"dtype\":\"I16\"")?.kind
+        == .mismatch)
   }
 
   @Test("tensors of another network are named") func network() throws {
@@ -96,7 +100,10 @@ import Testing
       ("\\\"baseChannels\\\":32", "\\\"baseChannels\\\":33", "baseChannels"),
       ("\\\"baseChannels\\\":32", "\\\"baseChannels\\\":9999999999999", "baseChannels"),
       ("\\\"high\\\":1000,\\\"low\\\":-1000", "\\\"high\\\":-1000,\\\"low\\\":1000", "window"),
-      ("\\\"kind\\\":\\\"noise\\\",\\\"residualScale\\\":1", "\\\"kind\\\":\\\"noise\\\",\\\"residualScale\\\":2", "data prediction"),
+      (
+        "\\\"kind\\\":\\\"noise\\\",\\\"residualScale\\\":1", "\\\"kind\\\":\\\"noise\\\",\\\"residualScale\\\":2",
+        "data prediction"
+      ),
       ("\\\"name\\\":\\\"test\\\"", "\\\"name\\\":\\\"../test\\\"", "name"),
       ("\"pellucid\":", "\"other\":", "no Pellucid model card"),
     ]
@@ -111,7 +118,8 @@ import Testing
     let random = PhiloxRandomSource(seed: 9, stream: 0)
     for trial in 0..<150 {
       var bytes = Self.whole
-      bytes[random.integer(below: 4000, at: UInt64(2 * trial))] ^= 1 << random.integer(below: 8, at: UInt64(2 * trial + 1))
+      bytes[random.integer(below: 4000, at: UInt64(2 * trial))] ^=
+        1 << random.integer(below: 8, at: UInt64(2 * trial + 1))
       try withTemporaryFolder { folder in
         let url = folder.appendingPathComponent("m.safetensors")
         try Data(bytes).write(to: url)

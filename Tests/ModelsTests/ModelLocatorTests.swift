@@ -16,7 +16,8 @@ import Testing
       let shared = try touch(root, "home/.local/share/pellucid/models/a.safetensors")
       let locator = ModelLocator(
         environment: ["PELLUCID_MODELS": "\(root.path)/one:two", "HOME": root.appendingPathComponent("home").path],
-        workingFolder: root.appendingPathComponent("work"), executable: root.appendingPathComponent("clone/.build/release/pellucid"))
+        workingFolder: root.appendingPathComponent("work"),
+        executable: root.appendingPathComponent("clone/.build/release/pellucid"))
       #expect(try locator.locate("a").path == shared.path)
       let clone = try touch(root, "clone/Workflows/models/a.safetensors")
       #expect(try locator.locate("a").path == clone.path)
@@ -37,7 +38,8 @@ import Testing
     try withTemporaryFolder { root in
       let model = try touch(root, "share/pellucid/models/a.safetensors")
       let locator = ModelLocator(
-        environment: [:], workingFolder: root.appendingPathComponent("else"), executable: root.appendingPathComponent("bin/pellucid"))
+        environment: [:], workingFolder: root.appendingPathComponent("else"),
+        executable: root.appendingPathComponent("bin/pellucid"))
       #expect(try locator.locate("a").path == model.path)
     }
   }
@@ -58,7 +60,8 @@ import Testing
       let locator = ModelLocator(environment: [:], workingFolder: root.appendingPathComponent("work"), executable: nil)
       let name = modelError { _ = try locator.locate("ct-denoize") }
       #expect(name?.kind == .notFound)
-      #expect(name?.description.contains("ct-denoise") == true && name?.description.contains("work/Workflows/models") == true)
+      #expect(
+        name?.description.contains("ct-denoise") == true && name?.description.contains("work/Workflows/models") == true)
       #expect(modelError { _ = try locator.locate("some/file.safetensors") }?.kind == .notFound)
       #expect(modelError { _ = try locator.locate("gone.safetensors") }?.kind == .notFound)
     }

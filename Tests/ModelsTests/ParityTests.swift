@@ -69,7 +69,8 @@ import Testing
     #expect(Fixtures.relativeDifference(result.values, Fixtures.nhwc(try stored("result")).values) < 1e-4)
     // The condition matters, and it comes first.
     let other = try ConditionedDenoiser(card: card, parameters: checkpoint.parameters, conditions: start)
-    #expect(Fixtures.relativeDifference(try plan.run(other, from: start, noise: { _ in start }).values, result.values) > 0.01)
+    #expect(
+      Fixtures.relativeDifference(try plan.run(other, from: start, noise: { _ in start }).values, result.values) > 0.01)
   }
 
   /// Values of a gradient in the order of PyTorch's layout.
