@@ -47,6 +47,7 @@ public struct ImageToImagePipeline: Sendable {
     try site.check()
     if try site.mustSkip() { return .skipped(try? Manifest.read(request.manifestURL)) }
     let input = try RunInput(request)
+    try site.checkContainer(for: input.volume)
     clock.lap(\.read)
     let job = try PlannedJob(request, input)
     if let manifest = try site.identicalResult(job.key) {
@@ -68,6 +69,7 @@ public struct ImageToImagePipeline: Sendable {
     let site = OutputSite(request)
     try site.check()
     let input = try RunInput(request)
+    try site.checkContainer(for: input.volume)
     let job = try PlannedJob(request, input)
     try site.reserve(for: input.volume)
     return job.plan

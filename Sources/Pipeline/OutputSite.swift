@@ -27,11 +27,29 @@ struct OutputSite {
     for input in [request.input, request.noise].compactMap({ $0 }) where Self.sameFile(input, output) {
       throw PipelineError(.usage, "the output is the input \(name); give another name, a source is never changed")
     }
+    for name in request.outputs.map(\.lastPathComponent) where name.utf8.count > 255 {
+      throw PipelineError(.cannotCreate, "the name \(FileError.printable(name)) is too long; choose a shorter output")
+    }
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), isFolder.boolValue else {
       throw PipelineError(.cannotCreate, "the folder of \(name) does not exist; make it first")
     }
+    var status = stat()
+    if stat(output.path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+      throw PipelineError(.cannotCreate, "\(name) is a folder; give a file name")
+    }
     if request.ifExists == .fail { try refuseExisting() }
+  }
+
+  /// Refuses a container that cannot hold the result, before the result is computed.
+  func checkContainer(for volume: Volume) throws {
+    guard Manifest.ending(of: request.output) == ".png" else { return }
+    guard volume.header.format == .png else {
+      throw PipelineError(.usage, "a PNG holds one slice without geometry; the input is a NIfTI, so write .nii.gz")
+    }
+    guard request.dataType == .input else {
+      throw PipelineError(.usage, "a PNG is stored as its input is; leave out --dtype, or write .nii.gz")
+    }
   }
 
   /// Whether something stands there that is to be left alone unseen.

@@ -9,6 +9,21 @@ struct Pellucid: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       EvaluateCommand.self,
+      RunCommand.self,
       TrainCommand.self,
     ])
+
+  /// Parses and runs; every error that leaves a command gets its exit code in `ExitStatus`.
+  static func main() async {
+    do {
+      var command = try parseAsRoot()
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      ExitStatus.leave(with: error)
+    }
+  }
 }
