@@ -79,11 +79,13 @@ public struct Manifest: Codable, Sendable, Equatable {
     self.marking = marking
     self.privacy = privacy
     jobKey = try Self.jobKey(
-      inputs: inputs.map(\.sha256), weightsSha256: model.weightsSha256, parameters: parameters,
+      inputs: inputs.map(\.identity), weightsSha256: model.weightsSha256, parameters: parameters,
       numericVersion: software.numericVersion)
   }
 
   /// The key of a job: a digest of what its result depends on. Clocks, names and machines are not part of it.
+  ///
+  /// `inputs` are the files' `identity`, in order.
   public static func jobKey(
     inputs: [String], weightsSha256: String, parameters: [String: ParameterValue], numericVersion: Int
   ) throws -> String {

@@ -47,9 +47,14 @@ extension Manifest {
 
   /// `scan.nii.gz` → `scan`, in the same folder.
   public static func stem(of output: URL) -> URL {
+    output.deletingLastPathComponent().appendingPathComponent(
+      String(output.lastPathComponent.dropLast(ending(of: output).count)))
+  }
+
+  /// The known ending of an output's name in small letters, such as `.nii.gz`; empty for any other.
+  public static func ending(of output: URL) -> String {
     let name = output.lastPathComponent
-    let ending = endings.first { name.lowercased().hasSuffix($0) && name.count > $0.count } ?? ""
-    return output.deletingLastPathComponent().appendingPathComponent(String(name.dropLast(ending.count)))
+    return endings.first { name.lowercased().hasSuffix($0) && name.count > $0.count } ?? ""
   }
 
   /// Where the manifest of an output lies: beside it, its ending replaced by `.manifest.json`.

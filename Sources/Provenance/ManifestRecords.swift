@@ -136,12 +136,17 @@ public struct FileRecord: Codable, Sendable, Equatable {
   public var intercept: Double?
   /// Largest difference between a computed voxel and what the file gives back.
   public var roundTripError: Double?
+  /// What was checked when the file was read, such as `gzip CRC32 and length checked`.
+  public var integrity: String?
+
+  /// What a result depends on: the bytes and the voxels.
+  public var identity: String { sha256Voxels.map { "\(sha256):\($0)" } ?? sha256 }
 
   /// A record from its parts.
   public init(
     role: String, name: String, sha256: String, sha256Voxels: String? = nil, bytes: Int, format: String? = nil,
     geometry: GeometryRecord? = nil, dataType: String? = nil, slope: Double? = nil, intercept: Double? = nil,
-    roundTripError: Double? = nil
+    roundTripError: Double? = nil, integrity: String? = nil
   ) {
     self.role = role
     self.name = name
@@ -154,6 +159,7 @@ public struct FileRecord: Codable, Sendable, Equatable {
     self.slope = slope
     self.intercept = intercept
     self.roundTripError = roundTripError
+    self.integrity = integrity
   }
 }
 

@@ -10,6 +10,7 @@ struct Pellucid: AsyncParsableCommand {
     subcommands: [
       EvaluateCommand.self,
       ModelsCommand.self,
+      RunCommand.self,
       TrainCommand.self,
     ])
 }

@@ -1,0 +1,191 @@
+import DurableFiles
+import Evaluation
+import Foundation
+public import Provenance
+import TensorCore
+import Transforms
+import Volumes
+
+/// What happens during a run, for whoever shows progress.
+public enum RunEvent: Sendable {
+  /// Everything is checked and planned; computing starts.
+  case planned(RunPlan)
+  /// Network evaluations done, of how many.
+  case evaluated(Int, of: Int)
+  /// Computing is over; files are being written.
+  case writing
+  /// A remark for the user.
+  case warning(String)
+}
+
+/// How a run ended well.
+public enum RunOutcome: Sendable {
+  /// The result stands, described by this manifest.
+  case committed(Manifest)
+  /// An output was there and was left; its manifest, where it has one.
+  case skipped(Manifest?)
+}
+
+/// One volume in; one volume, one manifest and, if asked for, one report out.
+///
+/// The manifest is written last: a result without one is not a result. Whatever fails or is interrupted before that
+/// leaves none of the new files behind.
+public struct ImageToImagePipeline: Sendable {
+  /// What is to be done.
+  public let request: RunRequest
+
+  /// A pipeline for one request.
+  public init(_ request: RunRequest) { self.request = request }
+
+  /// Does the work. `tell` hears what happens; what it throws ends the run cleanly.
+  ///
+  /// Throws `PipelineError`, and what the rooms below throw: `VolumeError`, `FileError`, `TransformError`,
+  /// `DiffusionError`, `ModelError`.
+  public func run(_ tell: (RunEvent) throws -> Void = { _ in }) throws -> RunOutcome {
+    var clock = StepClock()
+    let site = OutputSite(request)
+    try site.check()
+    if try site.mustSkip() { return .skipped(try? Manifest.read(request.manifestURL)) }
+    let input = try RunInput(request)
+    try site.checkContainer(for: input.volume)
+    clock.lap(\.read)
+    let job = try PlannedJob(request, input)
+    if let manifest = try site.identicalResult(job.key) {
+      try addMissingReport(to: manifest, input)
+      return .skipped(manifest)
+    }
+    try site.reserve(for: input.volume)
+    for warning in job.flags { try tell(.warning(warning)) }
+    try tell(.planned(job.plan))
+    clock.lap(\.plan)
+    let restoration = try job.restorer.restore(input.volume) { try tell(.evaluated($0, of: job.plan.evaluations)) }
+    clock.lap(\.infer)
+    try tell(.writing)
+    return try .committed(commit(restoration, input, job, site, &clock, tell))
+  }
+
+  /// Checks everything and says what a run would do, without computing or writing.
+  public func plan() throws -> RunPlan {
+    let site = OutputSite(request)
+    try site.check()
+    let input = try RunInput(request)
+    try site.checkContainer(for: input.volume)
+    let job = try PlannedJob(request, input)
+    try site.reserve(for: input.volume)
+    return job.plan
+  }
+
+  // MARK: Writing
+
+  private func commit(
+    _ restoration: Restoration, _ input: RunInput, _ job: PlannedJob, _ site: OutputSite, _ clock: inout StepClock,
+    _ tell: (RunEvent) throws -> Void
+  ) throws -> Manifest {
+    try site.clearForReplacement()
+    var made: [URL] = []
+    do {
+      var flags = job.flags
+      let output = input.volume.like(voxels: restoration.voxels)
+      var records = try write(output, to: request.output, role: "image", as: request.dataType, &made, &flags)
+      if let deviation = restoration.deviation {
+        records += try write(
+          input.volume.like(voxels: deviation), to: request.deviationURL, role: "standard-deviation", as: .float32, &made,
+          &flags)
+      }
+      let numbers = ReportNumbers(before: input.volume.voxels, after: restoration.voxels)
+      clock.lap(\.write)
+      var manifest = try job.manifest(input: input, outputs: records, metrics: numbers.metrics, flags: flags, clock)
+      if request.report {
+        try tell(.writing)
+        do {
+          let page = ReportPage(
+            before: input.volume, after: restoration.voxels, deviation: restoration.deviation, numbers: numbers,
+            manifest: manifest, command: request.command, unit: job.unit)
+          let html = try page.html()
+          try AtomicFile.write(html, to: request.reportURL, ifExists: site.policy)
+          made.append(request.reportURL)
+          manifest.outputs.append(
+            FileRecord(
+              role: "report", name: request.reportURL.lastPathComponent, sha256: ContentDigest.sha256(of: html),
+              bytes: html.count, format: "html"))
+        } catch {
+          // The result matters more than its report: it stands, with a remark.
+          manifest.qc.flags.append("W-REPORT: no report was made: \(error)")
+          try tell(.warning("W-REPORT: no report was made: \(error)"))
+        }
+      }
+      clock.lap(\.write)
+      let verification = manifest.verify(in: request.output.deletingLastPathComponent())
+      guard verification.isIntact else {
+        throw PipelineError(
+          .outputDamaged,
+          "\(verification.problems[0].name) does not read back as it was written; check the disk and run again")
+      }
+      clock.lap(\.verify)
+      try tell(.writing)
+      manifest.durations = clock.durations
+      manifest.endedAt = Timestamp.text(Date())
+      try manifest.write(to: request.manifestURL, ifExists: site.policy)
+      return manifest
+    } catch {
+      for url in made { try? FileManager.default.removeItem(at: url) }
+      throw error
+    }
+  }
+
+  private func write(
+    _ volume: Volume, to url: URL, role: String, as dataType: VolumeWriteOptions.DataTypeChoice, _ made: inout [URL],
+    _ flags: inout [String]
+  ) throws -> [FileRecord] {
+    let report = try VolumeFile.write(
+      volume, to: url, options: VolumeWriteOptions(dataType: dataType, ifExists: OutputSite(request).policy))
+    let folder = url.deletingLastPathComponent()
+    made += report.files.map { folder.appendingPathComponent($0.name) }
+    if report.clampedCount > 0 {
+      flags.append("W-CLAMPED: \(report.clampedCount) voxels of \(report.fileName) lay outside what its type can hold")
+    }
+    return report.files.enumerated().map { index, file in
+      FileRecord(
+        role: index == 0 ? role : "\(role)-data", name: file.name, sha256: file.sha256,
+        sha256Voxels: index == 0 ? report.sha256Voxels : nil, bytes: file.bytes,
+        geometry: GeometryRecord(volume), dataType: report.dataType.rawValue, slope: report.slope,
+        intercept: report.intercept, roundTripError: report.roundTripError)
+    }
+  }
+
+  /// A run that is repeated only for its report gets it from the files that stand.
+  private func addMissingReport(to manifest: Manifest, _ input: RunInput) throws {
+    guard request.report, !FileManager.default.fileExists(atPath: request.reportURL.path) else { return }
+    let after = try VolumeFile.read(request.output).voxels
+    let deviation = request.options.samples > 1 ? try VolumeFile.read(request.deviationURL).voxels : nil
+    let page = ReportPage(
+      before: input.volume, after: after, deviation: deviation,
+      numbers: ReportNumbers(before: input.volume.voxels, after: after), manifest: manifest, command: request.command,
+      unit: PlannedJob.unit(of: request.model.card))
+    try AtomicFile.write(try page.html(), to: request.reportURL, ifExists: .fail)
+  }
+}
+
+/// Measures the steps of a run.
+struct StepClock {
+  let startedAt = Date()
+  private(set) var durations = Durations()
+  private var last = ContinuousClock.now
+
+  /// Adds the time since the last call to a step.
+  mutating func lap(_ step: WritableKeyPath<Durations, Double>) {
+    let now = ContinuousClock.now
+    let seconds = (now - last) / .milliseconds(1) / 1000
+    durations[keyPath: step] = ((durations[keyPath: step] + seconds) * 1000).rounded() / 1000
+    last = now
+  }
+}
+
+extension GeometryRecord {
+  /// The grid of a volume.
+  init(_ volume: Volume) {
+    self.init(
+      dimensions: [volume.columns, volume.rows, volume.slices, volume.frames], spacing: volume.spacing,
+      affine: volume.affine.rows)
+  }
+}

@@ -1,0 +1,123 @@
+import Diffusion
+import Foundation
+import Models
+public import Provenance
+import TensorCore
+import Transforms
+import Volumes
+
+/// A run whose input, model and options were found to fit, ready to be computed.
+struct PlannedJob {
+  let restorer: VolumeRestorer
+  let plan: RunPlan
+  let key: String
+  /// Remarks on input and model, such as `W-ENVELOPE: …`.
+  let flags: [String]
+  /// Unit of the voxel values.
+  let unit: String
+  private let request: RunRequest
+  private let parameters: [String: ParameterValue]
+  private let envelope: EnvelopeRecord
+
+  init(_ request: RunRequest, _ input: RunInput) throws {
+    let card = request.model.card
+    let volume = input.volume
+    var options = request.options
+    options.givenNoise = input.noise
+    self.request = request
+
+    // The cheapest refusals first: options, then task, then voxels.
+    _ = try VolumeRestorer(card: card, options: options, batch: 1, makeDenoiser: request.model.makeDenoiser)
+    let check = try InputCheck(volume, for: card)
+    guard check.refusals.isEmpty || request.force else {
+      throw PipelineError(
+        .unsuitableInput,
+        "model \(card.name) does not fit this input: \(check.refusals.joined(separator: "; ")); choose another model, or --force")
+    }
+    let memory = try MemoryPlan(for: volume, card: card, samples: options.samples, limit: request.memoryLimit)
+    restorer = try VolumeRestorer(
+      card: card, options: options, batch: memory.batch, makeDenoiser: request.model.makeDenoiser)
+
+    flags =
+      volume.header.warnings + request.model.warnings.map { "W-MODEL: \($0)" }
+      + check.warnings.map { "W-ENVELOPE: \($0)" } + check.refusals.map { "W-FORCED: \($0)" }
+    envelope = EnvelopeRecord(inside: check.isInside, reasons: check.refusals + check.warnings)
+    unit = Self.unit(of: card)
+    parameters = try Self.parameters(request, options)
+    key = try Manifest.jobKey(
+      inputs: input.records.map(\.identity), weightsSha256: request.model.sha256, parameters: parameters,
+      numericVersion: SoftwareRecord.pellucidNumericVersion)
+    let stack = SliceStack(
+      slices: volume.slices, rows: volume.rows, columns: volume.columns, multiple: card.architecture.sizeMultiple)
+    plan = RunPlan(
+      input: request.input.lastPathComponent, dimensions: [volume.columns, volume.rows, volume.slices, volume.frames],
+      spacing: volume.spacing, dataType: volume.header.dataType.rawValue, model: "\(card.name) \(card.version)",
+      sampler: options.sampler.description, labels: restorer.plan.labels, samples: options.samples, seed: options.seed,
+      batch: memory.batch, networkSize: [stack.imageColumns, stack.imageRows],
+      evaluations: restorer.evaluations(frames: volume.frames, slices: volume.slices),
+      predictedMemory: memory.predictedBytes, outputs: request.outputs.map(\.lastPathComponent), warnings: flags,
+      jobKey: key)
+  }
+
+  /// Voxel values have a unit that can be named only where the model works in HU.
+  static func unit(of card: ModelCard) -> String {
+    if case .window = card.intensity, card.envelope.modality == "CT" { return "HU" }
+    return ""
+  }
+
+  /// Everything that the result depends on besides inputs and weights.
+  private static func parameters(_ request: RunRequest, _ options: SamplingOptions) throws -> [String: ParameterValue] {
+    let labels = try options.labels(for: request.model.card)
+    let dataType =
+      switch request.dataType {
+      case .input: "input"
+      case .type(let type): type.rawValue
+      }
+    return [
+      "task": .text(request.model.card.task.rawValue), "sampler": .text(options.sampler.description),
+      "labelSet": .text(labels.name), "labels": .list(labels.labels.map { .integer(UInt64($0)) }),
+      "seed": .integer(options.seed), "samples": .integer(UInt64(options.samples)),
+      "noiseField": .text(options.givenNoise == nil ? options.noiseField.rawValue : "given"),
+      "clamp": .flag(options.clamps(for: request.model.card)), "dataType": .text(dataType),
+      "format": .text(Manifest.ending(of: request.output)),
+    ]
+  }
+
+  /// The record of this job once its outputs stand.
+  func manifest(
+    input: RunInput, outputs: [FileRecord], metrics: [String: Double], flags: [String], _ clock: StepClock
+  ) throws -> Manifest {
+    let card = request.model.card
+    return try Manifest(
+      id: UUID().uuidString.lowercased(), status: .committed, startedAt: Timestamp.text(clock.startedAt),
+      endedAt: Timestamp.text(Date()), durations: clock.durations, software: .pellucid,
+      model: ModelRecord(
+        name: card.name, version: card.version, cardSha256: try CanonicalJSON.digest(of: card),
+        weightsSha256: request.model.sha256, licence: card.licence, trainedOn: card.training?.data ?? [],
+        intendedUse: card.intendedUse),
+      parameters: parameters,
+      rng: RandomRecord(
+        algorithm: "philox4x32-10, Box-Muller", seed: request.options.seed,
+        keying: "(seed, sample, draw, plane, pixel)"),
+      inputs: input.records, outputs: outputs,
+      qc: QualityControl(metrics: metrics.filter { $0.value.isFinite }, flags: flags, envelope: envelope),
+      environment: .current(
+        isa: ComputeBackend.instructionSet.rawValue, blasCore: ComputeBackend.blasCore, threads: Parallel.threadCount,
+        memoryCap: request.memoryLimit),
+      marking: Marking(synthetic: card.task != .denoise))
+  }
+}
+
+extension SoftwareRecord {
+  /// The program's version.
+  public static let pellucidVersion = "0.1.0"
+  /// Raised when the same job gives other numbers than before.
+  static let pellucidNumericVersion = 1
+
+  /// This program.
+  static var pellucid: SoftwareRecord {
+    SoftwareRecord(
+      name: "pellucid", version: pellucidVersion, numericVersion: pellucidNumericVersion, compiler: builtWith,
+      libs: ["openblas": ComputeBackend.blasConfiguration])
+  }
+}

@@ -1,0 +1,70 @@
+import Foundation
+
+/// An 8-bit grey picture for people.
+struct GreyImage: Equatable {
+  let width: Int
+  let height: Int
+  var pixels: [UInt8]
+
+  init(width: Int, height: Int, pixels: [UInt8]) {
+    precondition(pixels.count == width * height)
+    self.width = width
+    self.height = height
+    self.pixels = pixels
+  }
+
+  init(width: Int, height: Int, fill: UInt8 = 0) {
+    self.init(width: width, height: height, pixels: [UInt8](repeating: fill, count: width * height))
+  }
+
+  /// The picture at another size: each new pixel is the mean of the area it covers, or the nearest pixel where it
+  /// covers less than one.
+  func resized(width newWidth: Int, height newHeight: Int) -> GreyImage {
+    let columns = Self.spans(width, newWidth)
+    let rows = Self.spans(height, newHeight)
+    var out = GreyImage(width: newWidth, height: newHeight)
+    for (y, rowSpan) in rows.enumerated() {
+      for (x, columnSpan) in columns.enumerated() {
+        var sum = 0
+        for row in rowSpan { for column in columnSpan { sum += Int(pixels[row * width + column]) } }
+        let area = rowSpan.count * columnSpan.count
+        out.pixels[y * newWidth + x] = UInt8((sum + area / 2) / area)
+      }
+    }
+    return out
+  }
+
+  private static func spans(_ extent: Int, _ count: Int) -> [Range<Int>] {
+    (0..<count).map { i in
+      let first = i * extent / count
+      return first..<max(first + 1, (i + 1) * extent / count)
+    }
+  }
+
+  /// Pictures of one size side by side, with a dark gap.
+  static func mosaic(_ tiles: [GreyImage], gap: Int = 2) -> GreyImage {
+    precondition(!tiles.isEmpty)
+    let (width, height) = (tiles[0].width, tiles[0].height)
+    precondition(tiles.allSatisfy { $0.width == width && $0.height == height })
+    var out = GreyImage(width: tiles.count * (width + gap) - gap, height: height)
+    for (i, tile) in tiles.enumerated() {
+      for row in 0..<height {
+        let start = row * out.width + i * (width + gap)
+        out.pixels.replaceSubrange(start..<start + width, with: tile.pixels[row * width..<(row + 1) * width])
+      }
+    }
+    return out
+  }
+}
+
+/// A range of voxel values as grey levels.
+struct GreyScale: Equatable {
+  let low: Float
+  let high: Float
+
+  /// 0 at and below `low`, 255 at and above `high`.
+  func level(_ value: Float) -> UInt8 {
+    guard high > low else { return 0 }
+    return UInt8(min(max((value - low) / (high - low), 0), 1) * 255 + 0.5)
+  }
+}

@@ -1,0 +1,139 @@
+public import Foundation
+public import Models
+import Provenance
+public import Volumes
+
+/// A model as the pipeline uses it: what it says, what identifies it, and what computes.
+public struct RestorationModel: Sendable {
+  /// What the model says about itself.
+  public let card: ModelCard
+  /// SHA-256 of the model file.
+  public let sha256: String
+  /// Remarks made when the file was read.
+  public let warnings: [String]
+  /// Binds conditions to the network.
+  public let makeDenoiser: DenoiserMaker
+
+  /// A model that was read from a file.
+  public init(_ file: ModelFile) {
+    self.init(card: file.card, sha256: file.sha256, warnings: file.warnings) { conditions in
+      try ConditionedDenoiser(file, conditions: conditions)
+    }
+  }
+
+  /// A model from its parts.
+  public init(card: ModelCard, sha256: String, warnings: [String] = [], makeDenoiser: @escaping DenoiserMaker) {
+    self.card = card
+    self.sha256 = sha256
+    self.warnings = warnings
+    self.makeDenoiser = makeDenoiser
+  }
+}
+
+/// What to do when something stands where the output should go.
+public enum ExistingOutput: String, Sendable, CaseIterable {
+  /// Refuse.
+  case fail
+  /// Leave it and count the job as done, whatever it is.
+  case skip
+  /// Put the new result in its place.
+  case replace
+}
+
+/// One volume to be restored: what, by which model, how, and where to.
+public struct RunRequest: Sendable {
+  /// The image.
+  public var input: URL
+  /// Where the result goes; manifest, report and standard deviation lie beside it.
+  public var output: URL
+  /// The model.
+  public var model: RestorationModel
+  /// How it is sampled; `givenNoise` is filled from `noise`.
+  public var options: SamplingOptions
+  /// A volume with the starting noise.
+  public var noise: URL?
+  /// How the result is stored.
+  public var dataType: VolumeWriteOptions.DataTypeChoice
+  /// What to do with an existing output; nil skips it when its manifest shows the same job and it verifies, and refuses
+  /// otherwise.
+  public var ifExists: ExistingOutput?
+  /// The memory bound in bytes.
+  public var memoryLimit: Int?
+  /// Whether a report is made.
+  public var report: Bool
+  /// Whether an input outside the model's envelope is restored all the same.
+  public var force: Bool
+  /// The command that repeats the run, with base names for paths.
+  public var command: String
+
+  /// A request from its parts.
+  public init(
+    input: URL, output: URL, model: RestorationModel, options: SamplingOptions = SamplingOptions(), noise: URL? = nil,
+    dataType: VolumeWriteOptions.DataTypeChoice = .input, ifExists: ExistingOutput? = nil, memoryLimit: Int? = nil,
+    report: Bool = false, force: Bool = false, command: String = ""
+  ) {
+    self.input = input
+    self.output = output
+    self.model = model
+    self.options = options
+    self.noise = noise
+    self.dataType = dataType
+    self.ifExists = ifExists
+    self.memoryLimit = memoryLimit
+    self.report = report
+    self.force = force
+    self.command = command
+  }
+
+  /// Where the manifest goes.
+  public var manifestURL: URL { Manifest.location(for: output) }
+  /// Where the report goes.
+  public var reportURL: URL { Manifest.sibling(of: output, ending: ".report.html") }
+  /// Where the standard deviation over samples goes: a NIfTI, because it is no whole number.
+  public var deviationURL: URL {
+    let name = output.lastPathComponent
+    let stem = Manifest.stem(of: output).lastPathComponent
+    let ending = name.hasSuffix(".nii") ? ".nii" : ".nii.gz"
+    return output.deletingLastPathComponent().appendingPathComponent("\(stem).sd\(ending)")
+  }
+  /// Every file that the run makes, the result first and the manifest last.
+  public var outputs: [URL] {
+    [output] + (options.samples > 1 ? [deviationURL] : []) + (report ? [reportURL] : []) + [manifestURL]
+  }
+}
+
+/// What a run would do, without doing it: `pellucid run --dry-run`.
+public struct RunPlan: Codable, Sendable, Equatable {
+  /// Base name of the image.
+  public var input: String
+  /// Columns, rows, slices, frames.
+  public var dimensions: [Int]
+  /// Voxel size in mm along columns, rows, slices.
+  public var spacing: [Double]
+  /// How the input's voxels are stored.
+  public var dataType: String
+  /// Name and version of the model.
+  public var model: String
+  /// The sampler.
+  public var sampler: String
+  /// Labels at which the network is evaluated, in order, for one sample of one batch.
+  public var labels: [Int]
+  /// Samples per slice.
+  public var samples: Int
+  /// The seed.
+  public var seed: UInt64
+  /// Slices per batch.
+  public var batch: Int
+  /// Image size that the network sees: columns, rows.
+  public var networkSize: [Int]
+  /// Network evaluations in all, each of one batch.
+  public var evaluations: Int
+  /// Predicted peak memory in bytes.
+  public var predictedMemory: Int
+  /// Base names of the files to be made.
+  public var outputs: [String]
+  /// Remarks.
+  public var warnings: [String]
+  /// What the job's result depends on, as a digest.
+  public var jobKey: String
+}

@@ -1,0 +1,130 @@
+import ArgumentParser
+import Diffusion
+import DurableFiles
+import Foundation
+import Models
+import Pipeline
+import Provenance
+import Training
+import Transforms
+import Volumes
+
+/// The exit codes of every command (those of sysexits.h, and 128 + the signal after a clean stop), and the one place
+/// that decides which error gets which.
+enum ExitStatus: Int32 {
+  /// Flags that are wrong or do not go together.
+  case usage = 64
+  /// An input that is corrupt, or refused by a limit, by its geometry or by the model.
+  case data = 65
+  /// An input that is missing or unreadable.
+  case noInput = 66
+  /// A model that is missing.
+  case unavailable = 69
+  /// Our bug.
+  case software = 70
+  /// An output that exists with other content, or cannot be made.
+  case cannotCreate = 73
+  /// A full disk or an I/O error.
+  case inputOutput = 74
+  /// Out of memory at the planned size: may pass.
+  case temporary = 75
+  /// No permission.
+  case permission = 77
+  /// A configuration or model card that is invalid.
+  case configuration = 78
+
+  /// The status that an error means; nil for one that no room has.
+  init?(_ error: any Error) {
+    switch error {
+    case let error as PipelineError: self.init(error.kind)
+    case let error as FileError: self.init(error.kind)
+    case let error as VolumeError: self.init(error.kind)
+    case let error as ModelError: self.init(error.kind)
+    case let error as TrainingError: self.init(error.kind)
+    case let error as ProvenanceError: self = error.kind == .missing ? .noInput : .data
+    case is TransformError: self = .data
+    // Schedules in model cards are checked when the card is read, so what is left comes from the command line.
+    case is DiffusionError: self = .usage
+    default: return nil
+    }
+  }
+
+  private init(_ kind: PipelineError.Kind) {
+    switch kind {
+    case .usage: self = .usage
+    case .unsuitableInput: self = .data
+    case .outputExists, .cannotCreate: self = .cannotCreate
+    case .noSpace, .outputDamaged: self = .inputOutput
+    case .notEnoughMemory: self = .temporary
+    }
+  }
+
+  private init(_ kind: FileError.Kind) {
+    switch kind {
+    case .notFound, .notARegularFile, .invalidName: self = .noInput
+    case .permission: self = .permission
+    case .exists, .notAFolder: self = .cannotCreate
+    case .noSpace, .io: self = .inputOutput
+    case .exhausted: self = .temporary
+    }
+  }
+
+  private init(_ kind: VolumeError.Kind) {
+    switch kind {
+    case .verification: self = .inputOutput
+    case .notRepresentable: self = .cannotCreate
+    case .empty, .unrecognised, .wrongExtension, .truncated, .corrupt, .badHeader, .unsupported, .tooLarge: self = .data
+    }
+  }
+
+  private init(_ kind: ModelError.Kind) {
+    switch kind {
+    case .notFound: self = .unavailable
+    case .corrupt, .refused: self = .data
+    case .card, .mismatch: self = .configuration
+    }
+  }
+
+  private init(_ kind: TrainingError.Kind) {
+    switch kind {
+    case .configuration: self = .configuration
+    case .data, .checkpoint: self = .data
+    case .parameter: self = .usage
+    case .outputExists: self = .cannotCreate
+    }
+  }
+
+  /// Ends the process as an error demands: one line on stderr and its code; help and usage as ArgumentParser has them.
+  static func leave(with error: any Error) -> Never {
+    if let stop = error as? Interruption {
+      Terminal.say("pellucid: \(stop)")
+      Foundation.exit(128 + stop.signal)
+    }
+    if let status = ExitStatus(error) {
+      Terminal.say("pellucid: error: \(oneLine(error))")
+      Foundation.exit(status.rawValue)
+    }
+    // Usage errors, help, version, and codes that a command chose itself.
+    guard Pellucid.exitCode(for: error) == .failure && !(error is ExitCode) else { Pellucid.exit(withError: error) }
+    Terminal.say("pellucid: error: \(oneLine(error)); this is a bug in pellucid, please report it")
+    Foundation.exit(ExitStatus.software.rawValue)
+  }
+
+  private static func oneLine(_ error: any Error) -> String {
+    "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
+  }
+}
+
+/// The user's wish to stop, as an error that unwinds a run.
+struct Interruption: Error, CustomStringConvertible {
+  let signal: Int32
+  var description: String {
+    "stopped by \(signal == SIGINT ? "SIGINT" : signal == SIGTERM ? "SIGTERM" : "signal \(signal)"); nothing was written"
+  }
+}
+
+/// What people read: stderr.
+enum Terminal {
+  /// Writes a line to stderr.
+  static func say(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+}

@@ -1,0 +1,65 @@
+public import ArgumentParser
+import Diffusion
+import Foundation
+public import Pipeline
+public import Transforms
+import Volumes
+
+/// How a model is sampled, on the command line.
+struct SamplingFlags: ParsableArguments {
+  @Option(help: "ddim, ddim:ETA, ddpm, or pfdiff-K_L such as pfdiff-1_1.")
+  var sampler = "ddim"
+  @Option(help: "The K of the label set, such as 10 (default: the labels that the model was trained on).")
+  var steps: Int?
+  @Option(help: ArgumentHelp("Seed of all noise, or auto for a new one each time.", valueName: "n|auto"))
+  var seed = "0"
+  @Option(help: "Samples per slice: their mean is the result, and OUT.sd.nii.gz their standard deviation.")
+  var samples = 1
+  @Option(help: ArgumentHelp("Starting noise: a float NIfTI with the input's stored dimensions.", valueName: "file"))
+  var noise: String?
+  @Option(help: "How the noise of neighbouring slices is related: shared, correlated or independent.")
+  var noiseField = NoiseField.Sharing.shared
+  @Flag(inversion: .prefixedNo, help: "Clamp predicted images to the model's range (default: as the model's card says).")
+  var clamp: Bool?
+
+  func validate() throws {
+    if samples < 1 || samples > 1000 { throw ValidationError("--samples takes 1 to 1000.") }
+    if let steps, steps < 1 { throw ValidationError("--steps must be at least 1.") }
+    if seed != "auto", UInt64(seed) == nil { throw ValidationError("--seed takes a whole number or auto, not '\(seed)'.") }
+    if noise != nil, samples > 1 { throw ValidationError("--noise fixes the noise of one sample; leave out --samples.") }
+  }
+
+  func options() throws -> SamplingOptions {
+    // Seeds of our own choice fit into every JSON reader's numbers.
+    let number = UInt64(seed) ?? UInt64.random(in: 0..<1 << 53)
+    return SamplingOptions(
+      sampler: try Sampler(parsing: sampler), steps: steps, seed: number, samples: samples, noiseField: noiseField,
+      clampData: clamp)
+  }
+}
+
+/// How a result is stored, on the command line.
+struct ResultFlags: ParsableArguments {
+  /// Voxel types that can be asked for.
+  enum DataType: String, CaseIterable, ExpressibleByArgument {
+    case input, float32, int16
+
+    var choice: VolumeWriteOptions.DataTypeChoice {
+      switch self {
+      case .input: .input
+      case .float32: .float32
+      case .int16: .int16
+      }
+    }
+  }
+
+  @Option(help: "How voxels are stored: input (as in the input), float32 or int16.")
+  var dtype = DataType.input
+  @Option(help: "When the output exists: fail, skip or replace (default: skip the same intact result, else fail).")
+  var ifExists: ExistingOutput?
+  @Flag(help: "Also make OUT.report.html: one page with pictures, figures and provenance.")
+  var report = false
+}
+
+extension ExistingOutput: ExpressibleByArgument {}
+extension NoiseField.Sharing: ExpressibleByArgument {}
