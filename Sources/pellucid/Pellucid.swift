@@ -8,6 +8,8 @@ struct Pellucid: AsyncParsableCommand {
     abstract: "Denoise, super-resolve and translate medical images with few-step diffusion models.",
     version: "0.1.0",
     subcommands: [
+      CompareCommand.self,
+      DoctorCommand.self,
       EvaluateCommand.self,
       ModelsCommand.self,
       RunCommand.self,

@@ -1,0 +1,81 @@
+import ArgumentParser
+import Foundation
+import TensorCore
+import Volumes
+
+/// Measures images against a reference.
+struct CompareCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "compare", abstract: "Measure images against a reference on the same grid.",
+    discussion: """
+      PSNR and SSIM are means over slices, within the window. Sharpness is the mean gradient as a multiple of the \
+      reference's (noise raises it as edges do); edges is the share of the reference's gradients that the image has; \
+      slice difference is the mean squared difference of neighbouring slices as a multiple of the reference's. Evaluations \
+      and seconds come from the manifest beside an image, where there is one.
+      """)
+
+  @Argument(help: "Images to measure.") var images: [String]
+
+  @Option(help: "The image that they should resemble.") var reference: String
+
+  // Unconditional, because a lower end such as -1000 looks like a flag.
+  @Option(
+    parsing: .unconditional,
+    help: "Intensities that count, such as -1000,1000; others are clipped. Default: all of the reference's.")
+  var window: Window?
+
+  @Option(help: "Also write a PNG of the middle slice: images, first minus second, reference.") var picture: String?
+
+  @Option(parsing: .unconditional, help: "Intensities shown as black and white. Default: the window.")
+  var pictureWindow: Window?
+
+  @Flag(help: "Print JSON.") var json = false
+
+  func run() throws {
+    let truth = try VolumeFile.read(URL(fileURLWithPath: reference))
+    let range = window?.range ?? Window.whole(of: truth)
+    let rows = try images.map { try ImageComparison(of: URL(fileURLWithPath: $0), against: truth, window: range) }
+    if let picture {
+      let volumes = try images.map { try VolumeFile.read(URL(fileURLWithPath: $0)) }
+      let image = SideBySide(
+        images: volumes, reference: truth, window: pictureWindow?.range ?? range,
+        differences: (range.upperBound - range.lowerBound) / 20
+      ).picture()
+      _ = try VolumeFile.write(image, to: URL(fileURLWithPath: picture), options: VolumeWriteOptions())
+    }
+    if json {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+      encoder.nonConformingFloatEncodingStrategy = .convertToString(
+        positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
+      print(String(decoding: try encoder.encode(rows), as: UTF8.self))
+    } else {
+      print(ImageComparison.table(rows))
+    }
+  }
+}
+
+/// Two intensities, the lower first, written `LOW,HIGH`.
+struct Window: ExpressibleByArgument {
+  let range: ClosedRange<Double>
+
+  init?(argument: String) {
+    let ends = argument.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
+    guard ends.count == 2, let low = ends[0], let high = ends[1], low.isFinite, high.isFinite, low < high else {
+      return nil
+    }
+    range = low...high
+  }
+
+  /// What the container can hold for a PNG; from the smallest to the largest finite voxel otherwise.
+  static func whole(of volume: Volume) -> ClosedRange<Double> {
+    if volume.header.format == .png { return 0...(volume.header.dataType == .uint8 ? 255 : 65535) }
+    let ends = volume.voxels.withUnsafeBuffer { voxels in
+      voxels.reduce(into: (low: Float.infinity, high: -Float.infinity)) { ends, value in
+        guard value.isFinite else { return }
+        ends = (min(ends.low, value), max(ends.high, value))
+      }
+    }
+    return ends.low < ends.high ? Double(ends.low)...Double(ends.high) : 0...1
+  }
+}

@@ -1,0 +1,96 @@
+import Diffusion
+import Evaluation
+import Foundation
+import Pipeline
+import Provenance
+import TensorCore
+import Volumes
+
+/// Figures of one image against a reference on the same grid, both clipped to a window.
+struct ImageComparison: Encodable {
+  /// The image's file name.
+  let name: String
+  /// Mean over slices, in dB.
+  let psnr: Double
+  /// Mean over slices; nil where a slice is smaller than the measure's window.
+  let ssim: Double?
+  /// Mean absolute error in the image's unit.
+  let meanAbsoluteError: Double
+  /// Mean gradient as a multiple of the reference's.
+  let sharpness: Double
+  /// Share of the reference's gradients that the image has.
+  let edgeRetention: Double
+  /// Difference between neighbouring slices as a multiple of the reference's; nil for a single slice.
+  let sliceDifference: Double?
+  /// Share of the error that does not carry over to the next slice; nil for a single slice.
+  let errorFlicker: Double?
+  /// Network evaluations per slice, if the image has a manifest.
+  let evaluations: Int?
+  /// Seconds of computing, if the image has a manifest.
+  let seconds: Double?
+
+  init(of url: URL, against reference: Volume, window: ClosedRange<Double>) throws {
+    let volume = try VolumeFile.read(url)
+    guard volume.voxels.shape == reference.voxels.shape else {
+      throw PipelineError(
+        .unsuitableInput,
+        "\(url.lastPathComponent) has \(Self.grid(volume)) voxels, the reference \(Self.grid(reference)): "
+          + "give images of one grid")
+    }
+    name = url.lastPathComponent
+    let image = Self.slices(volume, window)
+    let truth = Self.slices(reference, window)
+    let range = window.upperBound - window.lowerBound
+    psnr = PSNR.mean(image, against: truth, dataRange: range)
+    let isLargeEnough = min(volume.rows, volume.columns) >= SSIM.minimumExtent
+    ssim = isLargeEnough ? SSIM.mean(image, against: truth, dataRange: range) : nil
+    meanAbsoluteError = AbsoluteError.mean(image, against: truth)
+    sharpness = Sharpness.ratio(image, against: truth)
+    edgeRetention = Sharpness.edgeRetention(image, against: truth)
+    // Slices of different frames are no neighbours.
+    let isStack = volume.frames == 1
+    sliceDifference = isStack ? InterSliceConsistency.ratio(image, against: truth) : nil
+    errorFlicker = isStack ? InterSliceConsistency.errorFlicker(image, against: truth) : nil
+    let manifest = try? Manifest.read(Manifest.location(for: url))
+    evaluations = manifest.flatMap(Self.evaluations)
+    seconds = manifest?.durations.infer
+  }
+
+  private static func slices(_ volume: Volume, _ window: ClosedRange<Double>) -> Tensor {
+    volume.voxels.reshaped([volume.frames * volume.slices, volume.rows, volume.columns]).clamped(to: window)
+  }
+
+  private static func grid(_ volume: Volume) -> String {
+    "\(volume.columns) × \(volume.rows) × \(volume.slices)" + (volume.frames > 1 ? " × \(volume.frames)" : "")
+  }
+
+  private static func evaluations(_ manifest: Manifest) -> Int? {
+    guard case .integer(let count)? = manifest.parameters["evaluations"] else { return nil }
+    return Int(count)
+  }
+}
+
+extension ImageComparison {
+  /// One line per image, with a head.
+  static func table(_ rows: [ImageComparison]) -> String {
+    let head = ["image", "evaluations", "seconds", "PSNR", "SSIM", "MAE", "sharpness", "edges", "slice difference"]
+    let cells = [head] + rows.map(\.cells)
+    let widths = head.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
+    return cells.map { row in
+      row.indices.map { column in
+        let space = String(repeating: " ", count: widths[column] - row[column].count)
+        return column == 0 ? row[column] + space : space + row[column]
+      }.joined(separator: "  ")
+    }.joined(separator: "\n")
+  }
+
+  private var cells: [String] {
+    func text(_ value: Double?, _ digits: Int) -> String {
+      value.map { $0.isFinite ? String(format: "%.\(digits)f", $0) : "\($0)" } ?? "-"
+    }
+    return [
+      name, evaluations.map(String.init) ?? "-", text(seconds, 1), text(psnr, 2), text(ssim, 4),
+      text(meanAbsoluteError, 2), text(sharpness, 3), text(edgeRetention, 3), text(sliceDifference, 3),
+    ]
+  }
+}
