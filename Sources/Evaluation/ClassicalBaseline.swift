@@ -11,32 +11,65 @@ public struct ClassicalBaseline: Sendable {
   public let output: Tensor
 
   /// Gaussian blur; the width is chosen by PSNR on the middle of a few slices.
-  public static func gaussian(_ input: Tensor, truth: Tensor) -> ClassicalBaseline {
-    let (few, fewTruths) = sample(input, truth)
+  ///
+  /// Tensors are [slices, rows, columns] in the unit of the window, in which results are judged.
+  public static func gaussian(_ input: Tensor, truth: Tensor, window: ClosedRange<Double>) -> ClassicalBaseline {
+    let scene = Scene(input, truth, window)
     let widths = [0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2, 3]
-    let best = best(of: widths) { SquaredError.perSlice(few.gaussianBlurred(sigma: $0), against: fewTruths).mean }
-    return ClassicalBaseline(description: "Gaussian blur, sigma \(best) px", output: input.gaussianBlurred(sigma: best))
+    let best = scene.best(of: widths) { $0.gaussianBlurred(sigma: $1) }
+    return ClassicalBaseline(
+      description: "Gaussian blur, sigma \(best) px", output: scene.input.gaussianBlurred(sigma: best))
   }
 
   /// Non-local means with 5 × 5 patches; h and sigma are chosen by PSNR on the middle of a few slices.
   ///
   /// Nil for slices of fewer than 8 rows or columns, or without noise.
-  public static func nonLocalMeans(_ input: Tensor, truth: Tensor) -> ClassicalBaseline? {
+  public static func nonLocalMeans(_ input: Tensor, truth: Tensor, window: ClosedRange<Double>) -> ClassicalBaseline? {
     guard min(input.shape[1], input.shape[2]) >= 8 else { return nil }
-    let (few, fewTruths) = sample(input, truth)
-    let noise = SquaredError.perSlice(few, against: fewTruths).mean.squareRoot()
+    let scene = Scene(input, truth, window)
+    let noise = scene.noise
     guard noise > 0 else { return nil }
     typealias Strength = (h: Double, sigma: Double)
-    func error(_ p: Strength) -> Double {
-      SquaredError.perSlice(few.nonLocalMeans(h: p.h * noise, sigma: p.sigma * noise), against: fewTruths).mean
+    func means(_ stack: Tensor, _ p: Strength) -> Tensor {
+      stack.nonLocalMeans(h: p.h * noise, sigma: p.sigma * noise)
     }
     let coarse: [Strength] = [0.3, 0.45, 0.65, 0.9, 1.2].flatMap { h in [0.0, 0.5, 1].map { (h, $0) } }
-    let start = best(of: coarse, error)
+    let start = scene.best(of: coarse, means)
     let fine: [Strength] = [0.8, 0.9, 1, 1.1, 1.2].map { (start.h * $0, start.sigma) }
-    let best = best(of: fine, error)
+    let best = scene.best(of: fine, means)
     return ClassicalBaseline(
       description: "non-local means, h \(rounded(best.h * noise)), sigma \(rounded(best.sigma * noise)), 5 × 5 patches",
-      output: input.nonLocalMeans(h: best.h * noise, sigma: best.sigma * noise))
+      output: means(scene.input, best))
+  }
+
+  private static func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
+}
+
+/// What parameters are chosen on.
+private struct Scene {
+  /// The input, clipped a tenth of the window beyond it: noise that is clipped at the window's ends has a bias that no
+  /// averaging removes, but padding far below would bleed into its surroundings.
+  let input: Tensor
+  private let fewInputs: Tensor
+  private let fewTruths: Tensor
+  private let window: ClosedRange<Double>
+
+  init(_ input: Tensor, _ truth: Tensor, _ window: ClosedRange<Double>) {
+    let margin = (window.upperBound - window.lowerBound) / 10
+    self.input = input.clamped(to: window.lowerBound - margin...window.upperBound + margin)
+    (fewInputs, fewTruths) = Self.sample(self.input, truth.clamped(to: window))
+    self.window = window
+  }
+
+  /// The root mean square error of the input.
+  var noise: Double { SquaredError.perSlice(fewInputs.clamped(to: window), against: fewTruths).mean.squareRoot() }
+
+  /// The candidate with the smallest error.
+  func best<P>(of candidates: [P], _ method: (Tensor, P) -> Tensor) -> P {
+    let errors = candidates.map {
+      SquaredError.perSlice(method(fewInputs, $0).clamped(to: window), against: fewTruths).mean
+    }
+    return candidates[errors.indices.min { errors[$0] < errors[$1] }!]
   }
 
   /// The middle 256 × 256 pixels of at most three slices, spread over the stack.
@@ -61,11 +94,4 @@ public struct ClassicalBaseline: Sendable {
       }
     ).reshaped([slices.count, height, width])
   }
-
-  private static func best<P>(of candidates: [P], _ error: (P) -> Double) -> P {
-    let errors = candidates.map(error)
-    return candidates[errors.indices.min { errors[$0] < errors[$1] }!]
-  }
-
-  private static func rounded(_ value: Double) -> Double { (value * 100).rounded() / 100 }
 }

@@ -39,7 +39,7 @@ public struct RestorationFigures: Sendable, Equatable, Codable {
     worstSliceGain = gains[worstSlice]
     ssim =
       min(truth.shape[1], truth.shape[2]) >= SSIM.minimumExtent
-      ? SSIM.mean(output, against: truth, dataRange: range) : nil
+      ? SSIM.mean(output, against: truth, window: window) : nil
     absoluteError = AbsoluteError.mean(output, against: truth)
     sharpness = Sharpness.ratio(output, against: truth)
     edgeRetention = Sharpness.edgeRetention(output, against: truth)

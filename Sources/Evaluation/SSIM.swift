@@ -4,34 +4,41 @@ public import TensorCore
 ///
 /// Wang et al., "Image quality assessment: from error visibility to structural similarity", 2004: a uniform window of 7 × 7 pixels, sample covariance (factor 49/48), K1 = 0.01, K2 = 0.03; the mean over the windows
 /// that lie wholly inside the slice. All sums in double.
+///
+/// It compares means as ratios, so it depends on where zero is: values are counted from the window's lower end, as if
+/// the window were 0…255.
 public enum SSIM {
   /// Rows and columns that a slice must have at least.
   public static let minimumExtent = window
 
   private static let window = 7
 
-  /// One value per slice of tensors [slices, rows, columns]; `dataRange` is the width of the intensity window.
-  public static func perSlice(_ image: Tensor, against truth: Tensor, dataRange: Double) -> [Double] {
+  /// One value per slice of tensors [slices, rows, columns], clipped to the intensity window, in the tensors' unit.
+  public static func perSlice(_ image: Tensor, against truth: Tensor, window intensities: ClosedRange<Double>)
+    -> [Double]
+  {
     let stack = SliceStack(image)
     precondition(stack.rows >= window && stack.columns >= window, "SSIM needs \(window) × \(window) pixels")
     let (rows, columns) = (stack.rows, stack.columns)
     return stack.perSlice(with: truth) { x, y in
-      meanSimilarity(x, y, rows: rows, columns: columns, dataRange: dataRange)
+      meanSimilarity(x, y, rows: rows, columns: columns, intensities)
     }
   }
 
   /// The mean of the values per slice.
-  public static func mean(_ image: Tensor, against truth: Tensor, dataRange: Double) -> Double {
-    perSlice(image, against: truth, dataRange: dataRange).mean
+  public static func mean(_ image: Tensor, against truth: Tensor, window: ClosedRange<Double>) -> Double {
+    perSlice(image, against: truth, window: window).mean
   }
 
   private static func meanSimilarity(
-    _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, rows: Int, columns: Int, dataRange: Double
+    _ x: UnsafePointer<Float>, _ y: UnsafePointer<Float>, rows: Int, columns: Int, _ intensities: ClosedRange<Double>
   ) -> Double {
+    let (low, high) = (intensities.lowerBound, intensities.upperBound)
+    func value(_ voxel: Float) -> Double { min(max(Double(voxel), low), high) - low }
     // Sums over the window's rows, one per column, moved down one row at a time.
     var below = [Moments](repeating: Moments(), count: columns)
     func include(row: Int, sign: Double) {
-      for j in 0..<columns { below[j].add(Double(x[row * columns + j]), Double(y[row * columns + j]), sign) }
+      for j in 0..<columns { below[j].add(value(x[row * columns + j]), value(y[row * columns + j]), sign) }
     }
     for row in 0..<window - 1 { include(row: row, sign: 1) }
     var total = 0.0
@@ -41,7 +48,7 @@ public enum SSIM {
       for j in 0..<columns {
         inside.add(below[j], 1)
         guard j >= window - 1 else { continue }
-        total += inside.similarity(pixels: Double(window * window), dataRange: dataRange)
+        total += inside.similarity(pixels: Double(window * window), dataRange: high - low)
         inside.add(below[j - window + 1], -1)
       }
       include(row: row - window + 1, sign: -1)

@@ -81,8 +81,8 @@ public struct ModelEvaluation: Sendable {
     if baselines {
       try progress("\(data): classical methods")
       rows += [
-        Self.timed { ClassicalBaseline.gaussian(scene.input, truth: scene.truth) },
-        Self.timed { ClassicalBaseline.nonLocalMeans(scene.input, truth: scene.truth) },
+        Self.timed { ClassicalBaseline.gaussian(scene.input, truth: scene.truth, window: scene.window) },
+        Self.timed { ClassicalBaseline.nonLocalMeans(scene.input, truth: scene.truth, window: scene.window) },
       ].compactMap { baseline, seconds in
         baseline.map { scene.row("\($0.description) (chosen on these slices)", output: $0.output, seconds: seconds) }
       }

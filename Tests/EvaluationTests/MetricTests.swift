@@ -29,14 +29,14 @@ struct MetricTests {
       default: Tensor(repeating: 128, shape: Self.truth.shape)
       }
     let psnr = PSNR.mean(image, against: Self.truth, dataRange: 255)
-    let ssim = SSIM.mean(image, against: Self.truth, dataRange: 255)
+    let ssim = SSIM.mean(image, against: Self.truth, window: 0...255)
     #expect(abs(psnr - (try #require(expected["psnr"]))) < 1e-9)
     #expect(abs(ssim - (try #require(expected["ssim"]))) < 1e-9)
   }
 
   @Test func `equal images have infinite PSNR and SSIM one`() {
     #expect(PSNR.mean(Self.truth, against: Self.truth, dataRange: 255) == .infinity)
-    #expect(abs(SSIM.mean(Self.truth, against: Self.truth, dataRange: 255) - 1) < 1e-12)
+    #expect(abs(SSIM.mean(Self.truth, against: Self.truth, window: 0...255) - 1) < 1e-12)
   }
 
   @Test func `PSNR is taken per slice and over the volume`() {
@@ -49,20 +49,25 @@ struct MetricTests {
     #expect(abs(AbsoluteError.mean(image, against: truth) - 0.55) < 1e-7)
   }
 
-  @Test func `SSIM does not depend on the unit`() {
+  @Test func `SSIM depends neither on the unit nor on where its zero is, and clips to the window`() {
     let x = Self.image(seed: 1)
-    let scaled = [x, Self.truth].map { Tensor.linearCombination([(4, $0)]) }
-    let whole = SSIM.mean(x, against: Self.truth, dataRange: 255)
-    #expect(abs(SSIM.mean(scaled[0], against: scaled[1], dataRange: 1020) - whole) < 1e-12)
+    let whole = SSIM.mean(x, against: Self.truth, window: 0...255)
+    let one = Tensor(repeating: 1, shape: x.shape)
+    let moved = [x, Self.truth].map { Tensor.linearCombination([(4, $0), (-1000, one)]) }
+    #expect(abs(SSIM.mean(moved[0], against: moved[1], window: -1000...20) - whole) < 1e-9)
+    let narrow = [x, Self.truth].map { $0.clamped(to: 120...150) }
+    #expect(
+      SSIM.mean(x, against: Self.truth, window: 120...150)
+        == SSIM.mean(narrow[0], against: narrow[1], window: 120...150))
   }
 
   @Test func `slices are measured one by one`() {
     let x = Self.image(seed: 1)
     let stack = Tensor.concatenate([x, Self.truth, Self.image(seed: 3)])
     let truths = Tensor.concatenate([Self.truth, Self.truth, Self.truth])
-    let values = SSIM.perSlice(stack, against: truths, dataRange: 255)
+    let values = SSIM.perSlice(stack, against: truths, window: 0...255)
     #expect(values.count == 3)
-    #expect(values[0] == SSIM.mean(x, against: Self.truth, dataRange: 255))
+    #expect(values[0] == SSIM.mean(x, against: Self.truth, window: 0...255))
     #expect(abs(values[1] - 1) < 1e-12 && values[2] < 0.9)
   }
 }

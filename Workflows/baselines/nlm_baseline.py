@@ -1,8 +1,9 @@
 """Classical denoisers as the mark to beat: non-local means, total variation and Gaussian blur from scikit-image.
 
 Parameters are chosen by PSNR on a few training slices, for all cases of one level (dose) together, and then measured on
-the validation slices. Intensities are clipped to the window before anything else; PSNR is the mean per slice with the
-window's width as data range, SSIM is scikit-image's default.
+the validation slices. Results and truth are clipped to the window; inputs of the denoisers a tenth of the window beyond
+it, because clipped noise has a bias that no averaging removes. PSNR is the mean per slice with the window's width as
+data range, SSIM is scikit-image's default on 0...255.
 
     python3 nlm_baseline.py --case LEVEL CLEAN.nii.gz DEGRADED.nii.gz TRAIN VALIDATION [--case ...] [--json out.json]
 
@@ -43,7 +44,7 @@ def slice_range(text):
 
 
 class Case:
-    """A clean volume and its degraded form, in the window, scaled to 0...1; slices along the third axis."""
+    """A clean volume and its degraded form, the window scaled to 0...1; slices along the third axis."""
 
     def __init__(self, fields, window):
         self.level, clean, degraded, train, validation = fields
@@ -51,15 +52,15 @@ class Case:
         self.train, self.validation = slice_range(train), slice_range(validation)
         if set(self.train) & set(self.validation):
             sys.exit(f"{self.name}: training and validation slices overlap")
-        self.clean, self.degraded = (self.load(path, window) for path in (clean, degraded))
+        self.clean, self.degraded = self.load(clean, window), self.load(degraded, window, margin=0.1)
         if self.clean.shape != self.degraded.shape:
             sys.exit(f"{self.name}: {self.clean.shape} and {self.degraded.shape} differ")
 
     @staticmethod
-    def load(path, window):
+    def load(path, window, margin=0.0):
         low, high = window
-        image = nibabel.load(path)
-        return scaled(numpy.asarray(image.dataobj, dtype=numpy.float32), low, high)
+        values = numpy.asarray(nibabel.load(path).dataobj, dtype=numpy.float32)
+        return numpy.clip((values - low) / (high - low), -margin, 1 + margin)
 
     def tuning_pairs(self, count, size):
         """Evenly spaced training slices, cut to a central square."""
@@ -71,10 +72,6 @@ class Case:
 
     def validation_pairs(self):
         return [(self.degraded[:, :, z], self.clean[:, :, z]) for z in self.validation]
-
-
-def scaled(values, low, high):
-    return (numpy.clip(values, low, high) - low) / (high - low)
 
 
 def denoise(method, image, p):
@@ -151,7 +148,7 @@ def main():
         for level in dict.fromkeys(case.level for case in cases):
             group = [case for case in cases if case.level == level]
             tuning = [pair for case in group for pair in case.tuning_pairs(options.tuning_slices, options.tuning_size)]
-            noise = float(numpy.sqrt(numpy.mean([numpy.mean((x - y) ** 2) for x, y in tuning])))
+            noise = float(numpy.sqrt(numpy.mean([numpy.mean((x.clip(0, 1) - y) ** 2) for x, y in tuning])))
             chosen = {method: tune(pool, method, tuning, noise) for method in options.methods}
             for case in group:
                 pairs = case.validation_pairs()
@@ -159,7 +156,7 @@ def main():
                 for method in ["input"] + options.methods:
                     start = time.monotonic()
                     p = chosen.get(method)
-                    outputs = [x for x, _ in pairs] if p is None else list(
+                    outputs = [x.clip(0, 1) for x, _ in pairs] if p is None else list(
                         pool.map(denoise, itertools.repeat(method), (x for x, _ in pairs), itertools.repeat(p)))
                     figures = measure(outputs, pairs)
                     before = before or figures
