@@ -46,9 +46,10 @@ public final class AtomicFile {
     self.ifExists = ifExists
     let unique = String(UInt64.random(in: .min ... .max), radix: 16)
     temporaryURL = url.deletingLastPathComponent().appendingPathComponent(".pellucid-\(unique).tmp")
+    let temporary = temporaryURL.path(percentEncoded: false)
     var opened: Int32
     repeat {
-      opened = open(temporaryURL.path(percentEncoded: false), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
+      opened = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
     } while opened < 0 && errno == EINTR
     guard opened >= 0 else {
       state = .over
@@ -84,7 +85,9 @@ public final class AtomicFile {
     try bytes.withUnsafeBytes { try write($0) }
   }
 
-  /// Checks the length, flushes to the disk and closes: no more writing. The bytes can be read at `temporaryURL`.
+  /// Checks the length, flushes to the disk and closes: no more writing.
+  ///
+  /// The bytes can then be read at `temporaryURL`.
   public func seal() throws(FileError) {
     guard case .writing(let descriptor) = state else { preconditionFailure("sealed twice") }
     var status = stat()
@@ -92,7 +95,8 @@ public final class AtomicFile {
     guard Int(status.st_size) == byteCount else {
       discard()
       throw FileError(
-        .io, "cannot write \(FileError.printable(path)): \(status.st_size) of \(byteCount) bytes arrived; check the disk")
+        .io,
+        "cannot write \(FileError.printable(path)): \(status.st_size) of \(byteCount) bytes arrived; check the disk")
     }
     while fsync(descriptor) != 0 { if errno != EINTR { throw failed(errno) } }
     state = .sealed
@@ -100,7 +104,9 @@ public final class AtomicFile {
     if close(descriptor) != 0 && errno != EINTR { throw failed(errno) }
   }
 
-  /// Gives the file its name and flushes the folder. Seals first if that was not done.
+  /// Gives the file its name and flushes the folder.
+  ///
+  /// Seals first if that was not done.
   public func commit() throws(FileError) {
     if case .writing = state { try seal() }
     guard case .sealed = state else { preconditionFailure("committed twice") }
@@ -134,7 +140,8 @@ public final class AtomicFile {
   }
 
   /// Writes a file in pieces: it appears when `body` returns, and not at all when `body` throws.
-  public static func write<R>(to url: URL, ifExists: IfExists = .replace, _ body: (AtomicFile) throws -> R) throws -> R {
+  public static func write<R>(to url: URL, ifExists: IfExists = .replace, _ body: (AtomicFile) throws -> R) throws -> R
+  {
     let file = try AtomicFile(to: url, ifExists: ifExists)
     do {
       let result = try body(file)

@@ -74,8 +74,9 @@ struct NIfTIGeometry {
     }
   }
 
-  /// Where voxel sizes decide, they must be positive: readers differ on what a negative size means. Zero along an axis
-  /// with one voxel becomes 1 mm.
+  /// Where voxel sizes decide, they must be positive.
+  ///
+  /// Readers differ on what a negative size means. Zero along an axis with one voxel becomes 1 mm.
   private mutating func checkVoxelSizes(_ check: NIfTIHeaderCheck, _ extents: [Int]) throws {
     for axis in 1...3 {
       let size = check.real(.pixdim(axis))

@@ -109,10 +109,12 @@ struct NIfTIHeaderCheck {
       if axis <= 4 {
         extents[axis - 1] = extent
       } else if extent > 1 {
-        throw refused(.unsupported, "\(dimensions) dimensions are not supported", "split the file into 3D or 4D volumes")
+        throw refused(.unsupported, "\(dimensions) dimensions are not supported", "split it into 3D or 4D volumes")
       }
     }
-    guard dimensions >= 2 else { throw refused(.unsupported, "one dimension is no image", "give a 2D, 3D or 4D volume") }
+    guard dimensions >= 2 else {
+      throw refused(.unsupported, "one dimension is no image", "give a 2D, 3D or 4D volume")
+    }
     return extents
   }
 
@@ -139,8 +141,9 @@ struct NIfTIHeaderCheck {
     return (slope, intercept)
   }
 
-  /// Walks over the extensions up to `end` (nil: the end of the file, for the header file of a pair) and returns their
-  /// number. `source` stands behind the header.
+  /// Walks over the extensions and returns their number.
+  ///
+  /// They reach up to `end` (nil: the end of the file, for the header file of a pair); `source` stands behind the header.
   func skipExtensions(_ source: any ByteSource, end: Int?) throws -> Int {
     var announcement = [UInt8](repeating: 0, count: 4)
     let got = try announcement.withUnsafeMutableBytes { try source.read(into: $0) }

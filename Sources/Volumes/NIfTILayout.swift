@@ -15,7 +15,8 @@ struct NIfTILayout: Equatable {
   /// Tells a header by its first four bytes, its own length in one of the two byte orders; nil if it is none.
   init?(firstBytes: [UInt8]) {
     guard firstBytes.count >= 4 else { return nil }
-    let little = UInt32(firstBytes[0]) | UInt32(firstBytes[1]) << 8 | UInt32(firstBytes[2]) << 16
+    let little =
+      UInt32(firstBytes[0]) | UInt32(firstBytes[1]) << 8 | UInt32(firstBytes[2]) << 16
       | UInt32(firstBytes[3]) << 24
     switch little {
     case 348: self.init(version: 1, bigEndian: false)
@@ -82,7 +83,8 @@ struct NIfTILayout: Equatable {
 
   /// Fields that hold free text: not kept in an output, because they may identify a person.
   var textRanges: [Range<Int>] {
-    // NIfTI-1: data_type and db_name; descrip; aux_file; intent_name. NIfTI-2: descrip; aux_file; intent_name; unused_str.
+    // NIfTI-1: data_type and db_name; descrip; aux_file; intent_name.
+    // NIfTI-2: descrip; aux_file; intent_name; unused_str.
     version == 1 ? [4..<32, 148..<228, 228..<252, 328..<344] : [240..<320, 320..<344, 508..<524, 525..<540]
   }
   var descriptionRange: Range<Int> { version == 1 ? 148..<228 : 240..<320 }

@@ -11,8 +11,9 @@ struct NIfTIReader {
   private let source: any ByteSource
   private var extensionCount = 0
 
-  /// Opens a file by its content; throws `VolumeError.unrecognised` if it is no NIfTI. `image` opens the second file of
-  /// a pair and is called only if the header says that there is one.
+  /// Opens a file by its content; throws `VolumeError` (unrecognised if it is no NIfTI).
+  ///
+  /// `image` opens the second file of a pair and is called only if the header says that there is one.
   init(source: any ByteSource, image: () throws -> any ByteSource) throws {
     let start = try source.read(min(4, source.bound))
     guard let layout = NIfTILayout(firstBytes: start) else { throw Self.unrecognised(source.name) }

@@ -46,7 +46,7 @@ struct PNGWriter {
     case .input: return volume.header.dataType == .uint8 ? .uint8 : .uint16
     case .type(.uint8): return .uint8
     case .type(.uint16): return .uint16
-    case .type(let other): throw refused("a PNG cannot hold \(other.rawValue)", "choose uint8 or uint16, or write .nii.gz")
+    case .type(let other): throw refused("a PNG cannot hold \(other.rawValue)", "choose uint8 or uint16")
     }
   }
 

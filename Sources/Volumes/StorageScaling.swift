@@ -15,7 +15,9 @@ struct StorageScaling: Equatable {
   let slope: Double
   let intercept: Double
 
-  /// The scaling for `voxels`. `precision` rounds a slope or intercept to what the header can hold.
+  /// The scaling for `voxels`.
+  ///
+  /// `precision` rounds a slope or intercept to what the header can hold.
   static func choose(
     _ voxels: Tensor, as dataType: VoxelDataType, input: VolumeHeader, precision: (Double) -> Double
   ) -> StorageScaling {

@@ -1,9 +1,11 @@
 public import TensorCore
 
-/// An image with geometry: voxels, affine, header. A value.
+/// An image with geometry: voxels, affine, header.
 public struct Volume: Sendable {
-  /// Voxel values after slope and intercept (HU for CT), shape `[frames, slices, rows, columns]`: NIfTI's first
-  /// dimension (columns) varies fastest, so stored order is kept. 3D volumes have one frame; a PNG has one slice.
+  /// Voxel values after slope and intercept (HU for CT), shape `[frames, slices, rows, columns]`.
+  ///
+  /// NIfTI's first dimension (columns) varies fastest, so stored order is kept. 3D volumes have one frame; a PNG has
+  /// one slice.
   public var voxels: Tensor
   /// Voxel indices to mm.
   public var affine: Affine

@@ -3,8 +3,9 @@ public import Foundation
 
 /// Limits and permissions for reading.
 public struct VolumeReadOptions: Sendable, Equatable {
-  /// The most bytes that the voxels may take in memory (four each); larger volumes are refused before any of it is
-  /// allocated. 16 GiB unless told otherwise.
+  /// The most bytes that the voxels may take in memory (four each), 16 GiB unless told otherwise.
+  ///
+  /// Larger volumes are refused before any of it is allocated.
   public var maximumBytes: Int
   /// Turn colour PNGs into grey (luma of ITU-R BT.601, alpha dropped) instead of refusing them.
   public var convertColour: Bool

@@ -16,7 +16,11 @@ public struct VolumeWriteOptions: Sendable, Equatable {
     public static let int16 = DataTypeChoice.type(.int16)
   }
 
-  /// Voxel type; slope and intercept follow from it (`Docs/Architecture.md`, "Stored values").
+  /// Voxel type.
+  ///
+  /// Floats store the values themselves. An integer type that is the input's own keeps the input's slope and intercept
+  /// if every value then fits; another integer type stores whole numbers that fit as they are. Otherwise slope and
+  /// intercept spread the range of the values over the type. The report says what that cost.
   public var dataType: DataTypeChoice
   /// What to do if the file exists.
   public var ifExists: AtomicFile.IfExists

@@ -63,5 +63,7 @@ struct VoxelEncoder {
     }
   }
 
-  private func inFileOrder<T: FixedWidthInteger>(_ number: T) -> T { bigEndian ? number.bigEndian : number.littleEndian }
+  private func inFileOrder<T: FixedWidthInteger>(_ number: T) -> T {
+    bigEndian ? number.bigEndian : number.littleEndian
+  }
 }

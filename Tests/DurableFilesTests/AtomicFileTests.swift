@@ -152,12 +152,13 @@ func errorKinds(code: Int32, kind: FileError.Kind) {
 /// Whether a small file system can be mounted here (root in a machine or namespace that allows it).
 private let canMount: Bool = {
   guard geteuid() == 0 else { return false }
-  return (try? withTemporaryFolder { folder in
-    let path = folder.path(percentEncoded: false)
-    guard mount("tmpfs", path, "tmpfs", 0, "size=4096") == 0 else { return false }
-    umount2(path, Int32(MNT_DETACH))
-    return true
-  }) ?? false
+  return
+    (try? withTemporaryFolder { folder in
+      let path = folder.path(percentEncoded: false)
+      guard mount("tmpfs", path, "tmpfs", 0, "size=4096") == 0 else { return false }
+      umount2(path, Int32(MNT_DETACH))
+      return true
+    }) ?? false
 }()
 
 @Test("A full disk leaves no file and says noSpace", .enabled(if: canMount))

@@ -5,8 +5,9 @@ import TestSupport
 import Testing
 import Volumes
 
-/// Where an output may differ from its input: type, slope, intercept, offset and free text. All other header bytes are
-/// geometry or describe it.
+/// Where an output may differ from its input: type, slope, intercept, offset and free text.
+///
+/// All other header bytes are geometry or describe it.
 private func mayChange(_ byte: Int, headerSize: Int) -> Bool {
   let ranges =
     headerSize == 348
@@ -25,7 +26,8 @@ func readsLikeTheReference(name: String) throws {
     for (a, b) in zip(row, expectedRow) { #expect(abs(a - b) < 1e-5 * (1 + abs(b))) }
   }
   let isPacked = name.hasSuffix(".gz")
-  #expect(volume.integrity == (isPacked ? "gzip CRC32 and length checked" : name.hasSuffix(".png") ? "PNG chunk CRC32 checked" : "length checked"))
+  let plain = name.hasSuffix(".png") ? "PNG chunk CRC32 checked" : "length checked"
+  #expect(volume.integrity == (isPacked ? "gzip CRC32 and length checked" : plain))
 }
 
 @Test("The header says how voxels are stored", arguments: VoxelDataType.allCases)
@@ -40,7 +42,9 @@ func headerSaysTheType(type: VoxelDataType) throws {
   }
 }
 
-@Test("Writing a volume back keeps its values, its affine and every geometry byte", arguments: ReferenceFixtures.niftiNames)
+@Test(
+  "Writing a volume back keeps its values, its affine and every geometry byte",
+  arguments: ReferenceFixtures.niftiNames)
 func roundTrip(name: String) throws {
   let volume = try VolumeFile.read(ReferenceFixtures.url(name))
   let original = try #require(volume.header.niftiHeader)
@@ -60,7 +64,9 @@ func roundTrip(name: String) throws {
   }
 }
 
-@Test("Nothing that identifies a person is copied", arguments: ["v1_extension.nii", "v2_extension.nii", "v1_int16_le_pair.hdr"])
+@Test(
+  "Nothing that identifies a person is copied",
+  arguments: ["v1_extension.nii", "v2_extension.nii", "v1_int16_le_pair.hdr"])
 func noTextIsCopied(name: String) throws {
   try withTemporaryFolder { folder in
     #expect(try Data(contentsOf: ReferenceFixtures.url(name)).range(of: Data("CANARY".utf8)) != nil)

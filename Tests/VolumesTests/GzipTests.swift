@@ -10,7 +10,9 @@ private let packed = ["v1_int16_le_packed.nii.gz", "v2_float32_be_packed.nii.gz"
 /// Where the deflate stream starts: Python's gzip writes ten bytes of header and no name.
 private let headerSize = 10
 
-/// Flips every bit of stream and trailer in turn. A flip may pass only if it encodes the very same bytes (a copy from
+/// Flips every bit of stream and trailer in turn.
+///
+/// A flip may pass only if it encodes the very same bytes (a copy from
 /// another place that holds the same); returns how many did.
 private func harmlessFlips(_ sound: [UInt8], in folder: URL) throws -> Int {
   let url = folder.appendingPathComponent("a.nii.gz")
@@ -56,7 +58,7 @@ func truncations(name: String) throws {
     let bytes = try ReferenceFixtures.bytes(name)
     for count in 1..<bytes.count {
       let kind = try readingKind(Array(bytes[..<count]), as: "a.nii.gz", in: folder)
-      #expect(kind == .truncated || (count == 1 && kind == .wrongExtension), "\(count) bytes: \(String(describing: kind))")
+      #expect(kind == .truncated || (count == 1 && kind == .wrongExtension), "\(count) bytes")
     }
   }
 }

@@ -40,7 +40,9 @@ func flippedPNGBits(name: String) throws {
   }
 }
 
-@Test("An absurd image header is refused before anything is allocated", arguments: [1 << 20, (1 << 20) + 1, 1 << 31 - 1])
+@Test(
+  "An absurd image header is refused before anything is allocated",
+  arguments: [1 << 20, (1 << 20) + 1, 1 << 31 - 1])
 func absurdExtents(extent: Int) throws {
   try withTemporaryFolder { folder in
     var bytes = try ReferenceFixtures.bytes("grey8.png")
@@ -51,7 +53,9 @@ func absurdExtents(extent: Int) throws {
   }
 }
 
-@Test("Images come back with their samples; a model's overshoot is clamped and counted", arguments: ["grey8.png", "grey16.png"])
+@Test(
+  "Images come back with their samples; a model's overshoot is clamped and counted",
+  arguments: ["grey8.png", "grey16.png"])
 func writesPNG(name: String) throws {
   let volume = try VolumeFile.read(ReferenceFixtures.url(name))
   try withTemporaryFolder { folder in

@@ -6,8 +6,11 @@ import TestSupport
 import Testing
 import Volumes
 
+/// The kind of the `FileError` that `body` throws; nil if it throws none.
 func fileErrorKind(_ body: () throws -> Void) -> FileError.Kind? {
-  do { try body() } catch let error as FileError { return error.kind } catch { Issue.record("not a FileError: \(error)") }
+  do { try body() } catch let error as FileError { return error.kind } catch {
+    Issue.record("not a FileError: \(error)")
+  }
   return nil
 }
 
@@ -18,7 +21,8 @@ func unsupportedKinds(name: String) {
   #expect(volumeErrorKind { _ = try VolumeFile.read(ReferenceFixtures.url("refused_\(name).nii")) } == .unsupported)
 }
 
-@Test("Empty files are refused first, whatever their name", arguments: ["a.nii", "a.nii.gz", "a.hdr", "a.png", "a.dat"])
+@Test(
+  "Empty files are refused first, whatever their name", arguments: ["a.nii", "a.nii.gz", "a.hdr", "a.png", "a.dat"])
 func emptyFiles(name: String) throws {
   try withTemporaryFolder { (folder: URL) throws in #expect(try readingKind([], as: name, in: folder) == .empty) }
 }

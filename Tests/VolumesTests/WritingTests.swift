@@ -28,7 +28,9 @@ func keptScaling() throws {
   #expect(report.roundTripError == 0.5)
 }
 
-@Test("When a value does not fit, slope and intercept spread the range over the type", arguments: [VolumeFileFormat.nifti1, .nifti2])
+@Test(
+  "When a value does not fit, slope and intercept spread the range over the type",
+  arguments: [VolumeFileFormat.nifti1, .nifti2])
 func spreadScaling(format: VolumeFileFormat) throws {
   let values: [Float] = [-3, 0, 128, 300]
   let (report, read) = try write(values, as: .input, input: .uint8, format: format)
@@ -78,7 +80,8 @@ func precision() throws {
     bytes.replaceSubrange(352..<356, with: [1, 0, 0, 1])  // 2^24 + 1
     let url = folder.appendingPathComponent("a.nii")
     try Data(bytes).write(to: url)
-    #expect(try VolumeFile.read(url).header.warnings == ["W-PRECISION: 1 voxels of type int32 were rounded to 32-bit floats"])
+    let remark = "W-PRECISION: 1 voxels of type int32 were rounded to 32-bit floats"
+    #expect(try VolumeFile.read(url).header.warnings == [remark])
   }
 }
 
@@ -99,7 +102,9 @@ func deterministic() throws {
   }
 }
 
-@Test("On another grid the header follows the affine", arguments: ["v1_int16_be.nii", "v2_int16_le.nii", "v1_sheared.nii"])
+@Test(
+  "On another grid the header follows the affine",
+  arguments: ["v1_int16_be.nii", "v2_int16_le.nii", "v1_sheared.nii"])
 func otherGrid(name: String) throws {
   let volume = try VolumeFile.read(ReferenceFixtures.url(name))
   var rows = volume.affine.rows
@@ -112,7 +117,9 @@ func otherGrid(name: String) throws {
     try VolumeFile.write(finer, to: url)
     let read = try VolumeFile.read(url)
     #expect(read.voxels == finer.voxels)
-    for (a, b) in zip(read.affine.rows.flatMap { $0 }, rows.flatMap { $0 }) { #expect(abs(a - b) < 1e-5 * (1 + abs(b))) }
+    for (a, b) in zip(read.affine.rows.flatMap { $0 }, rows.flatMap { $0 }) {
+      #expect(abs(a - b) < 1e-5 * (1 + abs(b)))
+    }
     #expect(!read.header.warnings.contains { $0.hasPrefix("W-FORMS") }, "sform and qform agree")
     #expect(abs(read.spacing[2] - volume.spacing[2] / 2) < 1e-5)
   }
@@ -130,7 +137,8 @@ func formatsByName() throws {
       #expect(read.voxels == volume.voxels && read.affine == volume.affine)
     }
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path(percentEncoded: false)).count == 8)
-    #expect(volumeErrorKind { try VolumeFile.write(volume, to: folder.appendingPathComponent("a.mha")) } == .wrongExtension)
+    let unknown = folder.appendingPathComponent("a.mha")
+    #expect(volumeErrorKind { try VolumeFile.write(volume, to: unknown) } == .wrongExtension)
   }
 }
 
@@ -145,18 +153,20 @@ func existingFiles() throws {
       try VolumeFile.write(volume, to: url, options: .init(ifExists: .replace))
     }
     #expect(fileErrorKind { try VolumeFile.write(volume, to: folder.appendingPathComponent("no/a.nii")) } == .notFound)
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path(percentEncoded: false)).sorted() == ["a.hdr", "a.img", "a.nii"])
+    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path(percentEncoded: false))
+    #expect(names.sorted() == ["a.hdr", "a.img", "a.nii"])
   }
 }
 
 private let canMount: Bool = {
   guard geteuid() == 0 else { return false }
-  return (try? withTemporaryFolder { folder in
-    let path = folder.path(percentEncoded: false)
-    guard mount("tmpfs", path, "tmpfs", 0, "size=4096") == 0 else { return false }
-    umount2(path, Int32(MNT_DETACH))
-    return true
-  }) ?? false
+  return
+    (try? withTemporaryFolder { folder in
+      let path = folder.path(percentEncoded: false)
+      guard mount("tmpfs", path, "tmpfs", 0, "size=4096") == 0 else { return false }
+      umount2(path, Int32(MNT_DETACH))
+      return true
+    }) ?? false
 }()
 
 @Test("A full disk leaves nothing behind, whichever format", .enabled(if: canMount))
