@@ -38,7 +38,9 @@ public struct PairedDataset: Sendable {
   }
 
   /// What happens while data are made ready.
-  public typealias Progress = (_ message: String) -> Void
+  ///
+  /// Told before each simulation; what it throws ends the reading.
+  public typealias Progress = (_ message: String) throws -> Void
 
   /// Reads the scans of a configuration and makes them worse as it says.
   ///
@@ -148,7 +150,7 @@ private struct PairBuilder {
       var simulated: Volume?
       func simulate() throws -> Volume {
         if let simulated { return simulated }
-        progress("making \(entry.path) at \(settings.record.kind) \(draw.level), \(index + 1) of \(draws.count)")
+        try progress("making \(entry.path) at \(settings.record.kind) \(draw.level), \(index + 1) of \(draws.count)")
         let volume = try degradation.apply(to: clean, seed: seed)
         simulated = volume
         return volume

@@ -25,7 +25,7 @@ public struct Trainer: Sendable {
   /// The network.
   public let network: UNet
   let objective: DiffusionObjective
-  private let dataset: PairedDataset
+  let dataset: PairedDataset
 
   /// A trainer; throws when the configuration cannot be followed.
   public init(_ configuration: TrainingConfiguration, dataset: PairedDataset) throws {

@@ -83,18 +83,27 @@ public struct TrainingRun {
   private var lastValidation: [ValidationRow]
   private let tell: (Event) -> Void
 
-  /// Runs a configuration to its end, or until `shouldStop` says so (asked before every step).
+  /// Runs a configuration to its end, or until `shouldStop` says so (asked before every step and
+  /// every simulated scan).
   public static func run(
     _ configuration: TrainingConfiguration, options: Options, read: @escaping (URL) throws -> Volume,
-    progress: @escaping (Event) -> Void, shouldStop: () -> Bool
+    progress: @escaping (Event) -> Void, shouldStop: @escaping () -> Bool
   ) throws -> Outcome {
-    var run = try TrainingRun(configuration, options: options, read: read, progress: progress)
-    return try run.go(shouldStop)
+    struct Stopped: Error {}
+    do {
+      var run = try TrainingRun(configuration, options: options, read: read, progress: progress) { message in
+        if shouldStop() { throw Stopped() }
+        progress(.message(message))
+      }
+      return try run.go(shouldStop)
+    } catch is Stopped {
+      return .stopped(step: try checkpoint(configuration, options)?.state.step ?? 0)
+    }
   }
 
   private init(
     _ given: TrainingConfiguration, options: Options, read: @escaping (URL) throws -> Volume,
-    progress: @escaping (Event) -> Void
+    progress: @escaping (Event) -> Void, making: @escaping PairedDataset.Progress
   ) throws {
     let checkpoint = try Self.checkpoint(given, options)
     var configuration = given
@@ -103,16 +112,14 @@ public struct TrainingRun {
     let cache = options.cache ?? options.output.appendingPathComponent("cache")
     let dataset = try PairedDataset(
       configuration.training, of: configuration, folder: options.dataFolder, cache: cache,
-      realisations: configuration.degradation?.realisations ?? 1, seed: configuration.seed, read: read
-    ) { progress(.message($0)) }
+      realisations: configuration.degradation?.realisations ?? 1, seed: configuration.seed, read: read, progress: making)
     // Another seed, so that validation has noise that training has not seen.
     validation =
       configuration.validation.isEmpty
       ? nil
       : try PairedDataset(
         configuration.validation, of: configuration, folder: options.dataFolder, cache: cache, realisations: 1,
-        seed: ~configuration.seed, read: read
-      ) { progress(.message($0)) }
+        seed: ~configuration.seed, read: read, progress: making)
     trainer = try Trainer(configuration, dataset: dataset)
     self.options = options
     tell = progress

@@ -52,16 +52,13 @@ enum TinyTraining {
   static func run(
     _ folder: URL, output: String, resume: Bool = false, stopAfter: Int? = nil, steps: Int = 6
   ) throws -> TrainingRun.Outcome {
-    var asked = 0
+    var taken = 0
     let options = TrainingRun.Options(
       output: folder.appendingPathComponent(output), dataFolder: try Self.folder(folder), resume: resume,
       command: "test", software: "test")
     return try TrainingRun.run(
-      TrainingConfiguration(yaml: yaml(steps: steps)), options: options, read: read, progress: { _ in },
-      shouldStop: {
-        asked += 1
-        return stopAfter.map { asked > $0 } ?? false
-      })
+      TrainingConfiguration(yaml: yaml(steps: steps)), options: options, read: read,
+      progress: { if case .step = $0 { taken += 1 } }, shouldStop: { stopAfter.map { taken >= $0 && taken > 0 } ?? false })
   }
 }
 
@@ -107,7 +104,7 @@ enum TinyTraining {
   func `training lowers the loss of a fixed problem`(prediction: String) throws {
     try withTemporaryFolder { folder in
       let trainer = try TinyTraining.trainer(in: folder, prediction: prediction)
-      let batch = TinyTraining.fixedBatch(trainer)
+      let batch = trainer.dataset.batch(trainer.configuration.patches, seed: 99, step: 1)
       func loss(_ parameters: ParameterSet) -> Double {
         let problem = trainer.objective.problem(batch, seed: 99, step: 1)
         let graph = Graph(parameters: parameters, recording: false)
@@ -181,14 +178,5 @@ enum TinyTraining {
       try good.prefix(good.count - 5).write(to: url)
       #expect(throws: TrainingError.self) { try TrainingCheckpoint(contentsOf: url) }
     }
-  }
-}
-
-extension TinyTraining {
-  static func fixedBatch(_ trainer: Trainer) -> PatchBatch {
-    var targets = PhiloxRandomSource(seed: 3).normal(shape: [4, 8, 8, 1])
-    targets = .linearCombination([(0.3, targets)])
-    let noise = PhiloxRandomSource(seed: 4).normal(shape: [4, 8, 8, 1])
-    return PatchBatch(conditions: .linearCombination([(1, targets), (0.05, noise)]), targets: targets)
   }
 }
