@@ -40,8 +40,8 @@ def make_checkpoint(path):
     torch.manual_seed(1244)
     network = ReferenceUNet()
     with torch.no_grad():
-        network.conv_out.weight *= 0.002
-        network.conv_out.bias *= 0.002
+        network.conv_out.weight *= 0.003
+        network.conv_out.bias *= 0.003
     print(f"{sum(p.numel() for p in network.parameters())} parameters")
     state = collections.OrderedDict(("module." + name, value) for name, value in network.state_dict().items())
     torch.save([state], path)
@@ -76,7 +76,7 @@ def main():
     rows, columns = options.size, max(32, options.size * 3 // 4 // 32 * 32)
     network = make_checkpoint(paths["ckpt.pth"])
     image = smooth_image(rows, columns)
-    noise = 0.002 * np.random.default_rng(5).standard_normal((rows, columns)).astype(np.float32)
+    noise = 0.001 * np.random.default_rng(5).standard_normal((rows, columns)).astype(np.float32)
     save_volume(image, paths["input.nii"])
     save_volume(noise, paths["noise.nii"])
     call([options.pellucid, "models", "import", paths["ckpt.pth"], "-o", paths["model.safetensors"], "--label-set",
