@@ -47,14 +47,14 @@ struct ModelsListCommand: ParsableCommand {
     let width = rows.map(\.name.count).max() ?? 0
     for row in rows {
       guard row.error == nil else {
-        printToPeople("\(row.name): \(row.error ?? "")")
+        Terminal.say("\(row.name): \(row.error ?? "")")
         continue
       }
       let name = row.name.padding(toLength: width, withPad: " ", startingAt: 0)
       let task = (row.task?.rawValue ?? "").padding(toLength: 13, withPad: " ", startingAt: 0)
       print("\(name)  \(task)  \(row.modality ?? "-")  version \(row.version ?? "-")  \(row.file)")
     }
-    if rows.isEmpty { printToPeople("no models found; set PELLUCID_MODELS to their folder, or give a file") }
+    if rows.isEmpty { Terminal.say("no models found; set PELLUCID_MODELS to their folder, or give a file") }
   }
 }
 
@@ -72,7 +72,7 @@ struct ModelsInfoCommand: ParsableCommand {
     for (field, value) in ModelDescription.lines(file) {
       print(field.padding(toLength: 18, withPad: " ", startingAt: 0) + value)
     }
-    for warning in file.warnings { printToPeople("warning: \(warning)") }
+    for warning in file.warnings { Terminal.say("warning: \(warning)") }
   }
 }
 
@@ -127,6 +127,3 @@ func printJSON(_ value: some Encodable) throws {
   encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
   print(String(decoding: try encoder.encode(value), as: UTF8.self))
 }
-
-/// Prints a line on stderr.
-func printToPeople(_ line: String) { FileHandle.standardError.write(Data("\(line)\n".utf8)) }

@@ -76,14 +76,14 @@ struct ModelsImportCommand: ParsableCommand {
       card: card, parameters: imported.parameters, to: target, precision: half ? .float16 : .float32,
       ifExists: ifExists == .fail ? .fail : .replace)
     let model = try ModelFile.read(target)
-    for warning in model.warnings { printToPeople("warning: \(warning)") }
+    for warning in model.warnings { Terminal.say("warning: \(warning)") }
     if json {
       let report = Report(
         model: ModelReport(model, target), weights: imported.weights, trainingStep: imported.trainingStep)
       return try printJSON(report)
     }
     let step = imported.trainingStep.map { " of step \($0)" } ?? ""
-    printToPeople(
+    Terminal.say(
       "\(card.name): \(model.parameters.scalarCount) parameters, \(imported.weights == .average ? "moving average" : "weights")\(step)"
     )
     print("\(model.sha256)  \(output)")
