@@ -41,10 +41,7 @@ public struct ThickSlices: Sendable, Equatable {
         }
       }
     }
-    var header = volume.header
-    // The bytes describe a grid that is no more.
-    header.niftiHeader = nil
-    return Volume(voxels: voxels, affine: Self.affine(volume.affine, factor: factor), header: header)
+    return Volume(voxels: voxels, affine: Self.affine(volume.affine, factor: factor), header: volume.header)
   }
 
   static func affine(_ affine: Affine, factor: Int) -> Affine {

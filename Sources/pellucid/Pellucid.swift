@@ -9,6 +9,7 @@ struct Pellucid: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       CompareCommand.self,
+      DegradeCommand.self,
       DoctorCommand.self,
       EvaluateCommand.self,
       ModelsCommand.self,

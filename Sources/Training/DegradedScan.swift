@@ -1,0 +1,60 @@
+import DurableFiles
+public import Foundation
+public import Volumes
+
+/// A scan made worse on purpose, on disk with a record of how.
+public struct DegradedScan: Sendable, Equatable, Codable {
+  /// One file and its digest.
+  public struct File: Sendable, Equatable, Codable {
+    /// Name without its folder.
+    public var name: String
+    /// SHA-256 in hexadecimal.
+    public var sha256: String
+  }
+
+  /// What was done: `low-dose-ct`, `rician`, `thick-slices`.
+  public var kind: String
+  /// Dose, noise level or factor.
+  public var level: Double
+  /// Further parameters by name.
+  public var parameters: [String: Double]
+  /// Seed of the noise.
+  public var seed: UInt64
+  /// The model whose card said what to do, if one did.
+  public var model: String?
+  /// What it was made from.
+  public var input: File
+  /// What was made.
+  public var output: File
+  /// The version that made it.
+  public var software: String
+
+  /// Where the record of an output lies: beside it, with `.json` added to its name.
+  public static func recordURL(for output: URL) -> URL {
+    output.deletingLastPathComponent().appendingPathComponent(output.lastPathComponent + ".json")
+  }
+
+  /// Reads a scan, makes it worse, writes it and then its record. The same input, parameters and seed give the same
+  /// bytes.
+  public static func make(
+    _ degradation: Degradation, of input: URL, to output: URL, seed: UInt64, model: String?, software: String,
+    options: VolumeWriteOptions
+  ) throws -> DegradedScan {
+    let record = recordURL(for: output)
+    if options.ifExists == .fail {
+      for url in [output, record] where FileManager.default.fileExists(atPath: url.path) {
+        throw TrainingError(.outputExists, "\(url.path) exists: choose another name, or say --if-exists replace")
+      }
+    }
+    let volume = try VolumeFile.read(input)
+    let report = try VolumeFile.write(degradation.apply(to: volume, seed: seed), to: output, options: options)
+    let scan = DegradedScan(
+      kind: degradation.kind.rawValue, level: degradation.level, parameters: degradation.parameters, seed: seed,
+      model: model, input: File(name: input.lastPathComponent, sha256: try ContentDigest.sha256(of: input)),
+      output: File(name: report.fileName, sha256: report.sha256), software: software)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try AtomicFile.write(try encoder.encode(scan) + Data("\n".utf8), to: record, ifExists: options.ifExists)
+    return scan
+  }
+}
