@@ -1,0 +1,70 @@
+import Diffusion
+import Foundation
+import Models
+import NeuralNet
+import TensorCore
+import Testing
+
+@Suite struct ConditionedDenoiserTests {
+  private static let random = PhiloxRandomSource(seed: 11, stream: 0)
+  private let x = ConditionedDenoiserTests.random.normal(shape: [2, 4, 6, 1], firstIndex: 0)
+
+  private func conditions(_ channels: Int) -> Tensor {
+    Self.random.normal(shape: [2, 4, 6, channels], firstIndex: 1000)
+  }
+
+  /// The tensor in a prediction, whatever it stands for.
+  private func predict(
+    _ prediction: PredictionRecord, channels: Int = 1, batch: Range<Int> = 0..<2
+  ) throws -> (tensor: Tensor, kind: PredictionRecord.Kind) {
+    var architecture = Fixtures.tiny
+    architecture.inputChannels = channels + 1
+    var card = Fixtures.card(architecture)
+    card.task = channels == 2 ? .superResolve : .denoise
+    card.prediction = prediction
+    let denoiser = try ConditionedDenoiser(
+      card: card, parameters: UNet(architecture).initialParameters(seed: 3),
+      conditions: conditions(channels).slice(batch))
+    switch try denoiser.predict(x.slice(batch), label: 499) {
+    case .noise(let tensor): return (tensor, .noise)
+    case .data(let tensor): return (tensor, .data)
+    case .velocity(let tensor): return (tensor, .velocity)
+    }
+  }
+
+  @Test("noise and velocity are the raw output under another name") func raw() throws {
+    let noise = try predict(PredictionRecord(kind: .noise, clampData: false))
+    let velocity = try predict(PredictionRecord(kind: .velocity, clampData: false))
+    #expect(noise.kind == .noise && velocity.kind == .velocity)
+    #expect(noise.tensor == velocity.tensor)
+    #expect(noise.tensor.shape == [2, 4, 6, 1])
+  }
+
+  @Test("data are the skip plus the scaled output", arguments: [1, 2]) func data(channels: Int) throws {
+    let raw = try predict(PredictionRecord(kind: .noise, clampData: false), channels: channels).tensor
+    let condition = conditions(channels).values
+    for (skip, scale) in [(PredictionRecord.Skip.condition, Float(0.25)), (.none, 0.5)] {
+      let record = PredictionRecord(kind: .data, skip: skip, residualScale: scale, clampData: true)
+      let data = try predict(record, channels: channels)
+      #expect(data.kind == .data)
+      let expected = (0..<raw.count).map { i -> Float in
+        let mean = condition[(i * channels)..<(i + 1) * channels].reduce(0, +) / Float(channels)
+        return (skip == .condition ? mean : 0) + scale * raw[flat: i]
+      }
+      #expect(Fixtures.relativeDifference(data.tensor.values, expected) < 1e-6)
+    }
+  }
+
+  @Test("an image's prediction does not depend on what else is in the batch") func batches() throws {
+    let record = PredictionRecord(kind: .data, skip: .condition, residualScale: 0.1, clampData: true)
+    let both = try predict(record).tensor
+    #expect(try predict(record, batch: 0..<1).tensor == both.slice(0..<1))
+    #expect(try predict(record, batch: 1..<2).tensor == both.slice(1..<2))
+  }
+
+  @Test("conditions come before the noisy image, channel by channel") func order() {
+    let joined = ConditionedDenoiser.joined(
+      Tensor([1, 2, 3, 4], shape: [1, 1, 2, 2]), Tensor([5, 6], shape: [1, 1, 2, 1]))
+    #expect(joined == Tensor([1, 2, 5, 3, 4, 6], shape: [1, 1, 2, 3]))
+  }
+}
