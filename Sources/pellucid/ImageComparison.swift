@@ -43,7 +43,7 @@ struct ImageComparison: Encodable {
     let range = window.upperBound - window.lowerBound
     psnr = PSNR.mean(image, against: truth, dataRange: range)
     let isLargeEnough = min(volume.rows, volume.columns) >= SSIM.minimumExtent
-    ssim = isLargeEnough ? SSIM.mean(image, against: truth, dataRange: range) : nil
+    ssim = isLargeEnough ? SSIM.mean(image, against: truth, window: window) : nil
     meanAbsoluteError = AbsoluteError.mean(image, against: truth)
     sharpness = Sharpness.ratio(image, against: truth)
     edgeRetention = Sharpness.edgeRetention(image, against: truth)
