@@ -40,8 +40,8 @@ def make_checkpoint(path):
     torch.manual_seed(1244)
     network = ReferenceUNet()
     with torch.no_grad():
-        network.conv_out.weight *= 0.003
-        network.conv_out.bias *= 0.003
+        network.conv_out.weight *= 0.001
+        network.conv_out.bias *= 0.001
     print(f"{sum(p.numel() for p in network.parameters())} parameters")
     state = collections.OrderedDict(("module." + name, value) for name, value in network.state_dict().items())
     torch.save([state], path)
