@@ -37,9 +37,9 @@ public struct ImageToImagePipeline: Sendable {
   /// A pipeline for one request.
   public init(_ request: RunRequest) { self.request = request }
 
-  /// Does the work. `tell` hears what happens; what it throws ends the run cleanly.
+  /// Does the work.
   ///
-  /// Throws `PipelineError`, and what the rooms below throw: `VolumeError`, `FileError`, `TransformError`,
+  /// `tell` hears what happens; what it throws ends the run cleanly. Throws `PipelineError`, and what the rooms below throw: `VolumeError`, `FileError`, `TransformError`,
   /// `DiffusionError`, `ModelError`.
   public func run(_ tell: (RunEvent) throws -> Void = { _ in }) throws -> RunOutcome {
     var clock = StepClock()
@@ -89,7 +89,8 @@ public struct ImageToImagePipeline: Sendable {
       var records = try write(output, to: request.output, role: "image", as: request.dataType, &made, &flags)
       if let deviation = restoration.deviation {
         records += try write(
-          input.volume.like(voxels: deviation), to: request.deviationURL, role: "standard-deviation", as: .float32, &made,
+          input.volume.like(voxels: deviation), to: request.deviationURL, role: "standard-deviation", as: .float32,
+          &made,
           &flags)
       }
       let numbers = ReportNumbers(before: input.volume.voxels, after: restoration.voxels)

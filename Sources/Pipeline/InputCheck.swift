@@ -69,7 +69,8 @@ private struct Judgement {
   /// Sizes are padded to what the network needs, so an unusual one is worth a remark only.
   mutating func size(_ volume: Volume, _ range: [Int]?) {
     guard let range, range.count == 2, range[0] <= range[1] else { return }
-    for (name, value) in [("columns", volume.columns), ("rows", volume.rows)] where !(range[0]...range[1]).contains(value) {
+    for (name, value) in [("columns", volume.columns), ("rows", volume.rows)]
+    where !(range[0]...range[1]).contains(value) {
       warnings.append("\(value) \(name) is outside the model's \(range[0])-\(range[1])")
     }
   }

@@ -75,7 +75,9 @@ public struct MemoryPlan: Sendable, Equatable {
 
 /// Sizes in bytes as people write them.
 public enum ByteCount {
-  /// Reads `8G`, `512M`, `1.5GiB` or plain bytes; units are powers of 1024. Nil for anything else or for nothing.
+  /// The bytes that a text such as `8G`, `512M`, `1.5GiB` or `100` means; nil for anything else or for nothing.
+  ///
+  /// Units are powers of 1024.
   public static func parse(_ text: String) -> Int? {
     var number = text.uppercased()
     for ending in ["IB", "B"] where number.hasSuffix(ending) {

@@ -22,7 +22,8 @@ struct OutputSite {
     let output = request.output
     let name = FileError.printable(output.lastPathComponent)
     guard Manifest.ending(of: output) != "" else {
-      throw PipelineError(.usage, "the output's name must end in .nii, .nii.gz, .hdr, .img or .png, not as \(name) does")
+      throw PipelineError(
+        .usage, "the output's name must end in .nii, .nii.gz, .hdr, .img or .png, not as \(name) does")
     }
     for input in [request.input, request.noise].compactMap({ $0 }) where Self.sameFile(input, output) {
       throw PipelineError(.usage, "the output is the input \(name); give another name, a source is never changed")
@@ -90,7 +91,8 @@ struct OutputSite {
     guard let free = (attributes?[.systemFreeSize] as? NSNumber)?.int64Value, free < Int64(needed) else { return }
     throw PipelineError(
       .noSpace,
-      "the results need up to \(ByteCount.text(needed)), \(ByteCount.text(Int(free))) are free; make room or choose another disk")
+      "the results need up to \(ByteCount.text(needed)), \(ByteCount.text(Int(free))) are free; make room or choose another disk"
+    )
   }
 
   /// Before a result is replaced its manifest goes, so that at no time one describes files that it does not match.

@@ -32,7 +32,8 @@ struct PlannedJob {
     guard check.refusals.isEmpty || request.force else {
       throw PipelineError(
         .unsuitableInput,
-        "model \(card.name) does not fit this input: \(check.refusals.joined(separator: "; ")); choose another model, or --force")
+        "model \(card.name) does not fit this input: \(check.refusals.joined(separator: "; ")); choose another model, or --force"
+      )
     }
     let memory = try MemoryPlan(for: volume, card: card, samples: options.samples, limit: request.memoryLimit)
     restorer = try VolumeRestorer(

@@ -32,7 +32,8 @@ struct RunInput {
     do {
       volume = try VolumeFile.read(url, options: options)
     } catch let error as VolumeError where error.kind == .tooLarge && (limit ?? .max) < 16 << 30 {
-      throw PipelineError(.notEnoughMemory, "\(error.description) (the bound is --memory \(ByteCount.text(limit ?? 0)))")
+      throw PipelineError(
+        .notEnoughMemory, "\(error.description) (the bound is --memory \(ByteCount.text(limit ?? 0)))")
     }
     let file = try RegularFile(url)
     guard try ContentDigest.sha256(of: file) == digest else {

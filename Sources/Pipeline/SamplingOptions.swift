@@ -42,7 +42,9 @@ public struct SamplingOptions: Sendable {
   }
 
   /// Whether predictions are clamped with a model.
-  public func clamps(for card: ModelCard) -> Bool { clampData ?? (card.prediction.clampData || sampler.clampsByDefault) }
+  public func clamps(for card: ModelCard) -> Bool {
+    clampData ?? (card.prediction.clampData || sampler.clampsByDefault)
+  }
 
   /// The program that samples a model.
   public func plan(for card: ModelCard) throws -> SamplerPlan {

@@ -32,7 +32,8 @@ public struct VolumeRestorer: Sendable {
       throw PipelineError(
         .unsuitableInput,
         "model \(card.name) (\(card.task.rawValue)) takes \(conditions) condition images per slice and makes "
-          + "\(card.architecture.outputChannels); run restores one image from one: choose a denoising or translation model")
+          + "\(card.architecture.outputChannels); run restores one image from one: choose a denoising or translation model"
+      )
     }
     self.card = card
     self.options = options
@@ -96,7 +97,8 @@ public struct VolumeRestorer: Sendable {
 
   private func check(_ noise: Tensor, against volume: Volume) throws {
     let expected = [volume.slices, volume.rows, volume.columns]
-    guard noise.shape.count == 4, [1, volume.frames].contains(noise.shape[0]), Array(noise.shape.dropFirst()) == expected
+    guard noise.shape.count == 4, [1, volume.frames].contains(noise.shape[0]),
+      Array(noise.shape.dropFirst()) == expected
     else {
       throw PipelineError(
         .unsuitableInput,

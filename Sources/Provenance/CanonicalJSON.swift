@@ -17,5 +17,7 @@ public enum CanonicalJSON {
 /// Times as manifests write them.
 public enum Timestamp {
   /// UTC with milliseconds, such as `2026-11-21T10:15:30.123Z`.
-  public static func text(_ date: Date) -> String { date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)) }
+  public static func text(_ date: Date) -> String {
+    date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+  }
 }

@@ -1,6 +1,6 @@
 import Foundation
 
-/// The machine and the settings under which a result was computed. The host name is not part of it.
+/// The machine and the settings under which a result was computed, without the host name.
 public struct EnvironmentRecord: Codable, Sendable, Equatable {
   /// The distribution.
   public var os: String

@@ -83,9 +83,9 @@ public struct Manifest: Codable, Sendable, Equatable {
       numericVersion: software.numericVersion)
   }
 
-  /// The key of a job: a digest of what its result depends on. Clocks, names and machines are not part of it.
+  /// The key of a job: a digest of what its result depends on.
   ///
-  /// `inputs` are the files' `identity`, in order.
+  /// Clocks, names and machines are not part of it; `inputs` are the files' `identity`, in order.
   public static func jobKey(
     inputs: [String], weightsSha256: String, parameters: [String: ParameterValue], numericVersion: Int
   ) throws -> String {

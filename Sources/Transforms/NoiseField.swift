@@ -33,7 +33,8 @@ public struct NoiseField: Sendable {
   public init(seed: UInt64, sample: Int = 0, sharing: Sharing = .shared, stack: SliceStack, given: Tensor? = nil) {
     precondition(sample >= 0 && sample < 1 << 32)
     if let given {
-      precondition(given.shape.count == 4 && Array(given.shape.dropFirst()) == [stack.slices, stack.rows, stack.columns])
+      precondition(
+        given.shape.count == 4 && Array(given.shape.dropFirst()) == [stack.slices, stack.rows, stack.columns])
     }
     self.seed = seed
     self.sample = sample

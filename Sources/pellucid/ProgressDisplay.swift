@@ -35,7 +35,8 @@ final class ProgressDisplay {
     lastShown = now
     let elapsed = (now - start) / .seconds(1)
     let left = elapsed / Double(done) * Double(total - done)
-    let text = "\(done)/\(total) evaluations, " + (done == total ? "took \(Self.clock(elapsed))" : "\(Self.clock(left)) left")
+    let text =
+      "\(done)/\(total) evaluations, " + (done == total ? "took \(Self.clock(elapsed))" : "\(Self.clock(left)) left")
     if draws {
       let width = 24
       let filled = done * width / max(total, 1)

@@ -19,14 +19,19 @@ struct SamplingFlags: ParsableArguments {
   var noise: String?
   @Option(help: "How the noise of neighbouring slices is related: shared, correlated or independent.")
   var noiseField = NoiseField.Sharing.shared
-  @Flag(inversion: .prefixedNo, help: "Clamp predicted images to the model's range (default: as the model's card says).")
+  @Flag(
+    inversion: .prefixedNo, help: "Clamp predicted images to the model's range (default: as the model's card says).")
   var clamp: Bool?
 
   func validate() throws {
     if samples < 1 || samples > 1000 { throw ValidationError("--samples takes 1 to 1000.") }
     if let steps, steps < 1 { throw ValidationError("--steps must be at least 1.") }
-    if seed != "auto", UInt64(seed) == nil { throw ValidationError("--seed takes a whole number or auto, not '\(seed)'.") }
-    if noise != nil, samples > 1 { throw ValidationError("--noise fixes the noise of one sample; leave out --samples.") }
+    if seed != "auto", UInt64(seed) == nil {
+      throw ValidationError("--seed takes a whole number or auto, not '\(seed)'.")
+    }
+    if noise != nil, samples > 1 {
+      throw ValidationError("--noise fixes the noise of one sample; leave out --samples.")
+    }
   }
 
   func options() throws -> SamplingOptions {

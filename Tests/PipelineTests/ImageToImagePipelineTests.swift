@@ -18,7 +18,8 @@ private struct Scene {
   init(_ folder: URL, card: ModelCard = tinyCard()) throws {
     self.folder = folder
     model = try tinyModel(card)
-    try write(testVolume(scrambled(20 * 18 * 3), columns: 20, rows: 18, slices: 3, spacing: [0.7, 0.7, 2.5]), "in.nii.gz")
+    try write(
+      testVolume(scrambled(20 * 18 * 3), columns: 20, rows: 18, slices: 3, spacing: [0.7, 0.7, 2.5]), "in.nii.gz")
   }
 
   func write(_ volume: Volume, _ name: String) throws {
@@ -48,7 +49,9 @@ func tinyModel(_ card: ModelCard) throws -> RestorationModel {
 }
 
 private func kind(_ error: any Error) -> PipelineError.Kind? { (error as? PipelineError)?.kind }
-private func skipped(_ outcome: RunOutcome) -> Manifest?? { if case .skipped(let m) = outcome { .some(m) } else { nil } }
+private func skipped(_ outcome: RunOutcome) -> Manifest?? {
+  if case .skipped(let m) = outcome { .some(m) } else { nil }
+}
 private func manifest(_ outcome: RunOutcome) -> Manifest? { if case .committed(let m) = outcome { m } else { nil } }
 
 @Suite("Image to image") struct ImageToImagePipelineTests {
@@ -91,7 +94,8 @@ private func manifest(_ outcome: RunOutcome) -> Manifest? { if case .committed(l
     }
   }
 
-  @Test("whatever ends a run before its manifest leaves nothing behind", arguments: ["evaluated", "writing 1", "writing 2"])
+  @Test(
+    "whatever ends a run before its manifest leaves nothing behind", arguments: ["evaluated", "writing 1", "writing 2"])
   func interrupted(point: String) throws {
     struct Stop: Error {}
     try withTemporaryFolder { folder in
@@ -168,7 +172,8 @@ private func manifest(_ outcome: RunOutcome) -> Manifest? { if case .committed(l
   func formats() throws {
     try withTemporaryFolder { folder in
       let scene = try Scene(folder, card: tinyCard(intensity: .fullRange))
-      let picture = testVolume((0..<30 * 21).map { Float($0 % 256) }, columns: 30, rows: 21, slices: 1, type: .uint8, format: .png)
+      let picture = testVolume(
+        (0..<30 * 21).map { Float($0 % 256) }, columns: 30, rows: 21, slices: 1, type: .uint8, format: .png)
       try scene.write(picture, "in.png")
       _ = try ImageToImagePipeline(scene.request("in.png", to: "out.png")).run()
       let after = try VolumeFile.read(scene.url("out.png"))
@@ -188,7 +193,9 @@ private func manifest(_ outcome: RunOutcome) -> Manifest? { if case .committed(l
     try withTemporaryFolder { folder in
       let scene = try Scene(folder)
       func refused(_ request: RunRequest, _ expected: PipelineError.Kind) {
-        #expect { try ImageToImagePipeline(request).run { if case .evaluated = $0 { Issue.record("it was computed") } } } throws: {
+        #expect {
+          try ImageToImagePipeline(request).run { if case .evaluated = $0 { Issue.record("it was computed") } }
+        } throws: {
           kind($0) == expected
         }
       }
@@ -196,7 +203,8 @@ private func manifest(_ outcome: RunOutcome) -> Manifest? { if case .committed(l
       refused(scene.request(to: "out.jpg"), .usage)
       refused(scene.request(to: "missing/out.nii"), .cannotCreate)
       refused(scene.request(to: String(repeating: "x", count: 250) + ".nii"), .cannotCreate)
-      try FileManager.default.createSymbolicLink(at: scene.url("link.nii.gz"), withDestinationURL: scene.url("in.nii.gz"))
+      try FileManager.default.createSymbolicLink(
+        at: scene.url("link.nii.gz"), withDestinationURL: scene.url("in.nii.gz"))
       refused(scene.request(to: "link.nii.gz"), .usage)
       var tight = scene.request()
       tight.memoryLimit = 1 << 20
@@ -230,7 +238,9 @@ private func manifest(_ outcome: RunOutcome) -> Manifest? { if case .committed(l
       #expect(try scene.names == ["in.nii.gz"])
       var evaluations = 0
       let made = try #require(
-        manifest(try ImageToImagePipeline(scene.request()).run { if case .evaluated(let done, _) = $0 { evaluations = done } }))
+        manifest(
+          try ImageToImagePipeline(scene.request()).run { if case .evaluated(let done, _) = $0 { evaluations = done } })
+      )
       #expect(plan.evaluations == evaluations && plan.jobKey == made.jobKey)
       #expect(plan.labels == [999, 0] && plan.outputs == ["out.nii.gz", "out.manifest.json"])
     }

@@ -15,7 +15,10 @@ private let ctCard = testCard(
 
   @Test(
     "spacing outside is warned about, beyond twice or half of it refused",
-    arguments: [([0.4, 0.7, 2.5], 1, 0), ([0.7, 0.2, 2.5], 0, 1), ([2.1, 0.7, 2.5], 0, 1), ([0.7, 0.7, 9], 1, 0), ([0.7, 0.7, 11], 0, 1)])
+    arguments: [
+      ([0.4, 0.7, 2.5], 1, 0), ([0.7, 0.2, 2.5], 0, 1), ([2.1, 0.7, 2.5], 0, 1), ([0.7, 0.7, 9], 1, 0),
+      ([0.7, 0.7, 11], 0, 1),
+    ])
   func spacing(spacing: [Double], warnings: Int, refusals: Int) throws {
     let check = try InputCheck(ct(spacing: spacing), for: ctCard)
     #expect(check.warnings.count == warnings && check.refusals.count == refusals)
@@ -59,7 +62,8 @@ private let ctCard = testCard(
     let volume = testVolume(scrambled(64 * 64 * 20), columns: 64, rows: 64, slices: 20)
     let free = try MemoryPlan(for: volume, card: testCard(), samples: 1, limit: nil)
     #expect(free.batch == 20)
-    let tight = try MemoryPlan(for: volume, card: testCard(), samples: 1, limit: free.predictedBytes - (free.predictedBytes >> 6))
+    let tight = try MemoryPlan(
+      for: volume, card: testCard(), samples: 1, limit: free.predictedBytes - (free.predictedBytes >> 6))
     #expect(tight.batch < 20 && tight.batch >= 1 && tight.predictedBytes < free.predictedBytes)
     #expect { try MemoryPlan(for: volume, card: testCard(), samples: 1, limit: 1 << 20) } throws: {
       ($0 as? PipelineError)?.kind == .notEnoughMemory

@@ -1,10 +1,11 @@
 import DurableFiles
 import Foundation
-@testable import Pipeline
 import TensorCore
 import TestSupport
 import Testing
 import Volumes
+
+@testable import Pipeline
 
 @Suite("Report") struct ReportTests {
   @Test("the page is one file that asks for nothing, small, and lets only its own style and script run")
@@ -12,10 +13,13 @@ import Volumes
     try withTemporaryFolder { folder in
       let name = "a<script>alert('x')</script>&\u{202E}.nii.gz"
       try VolumeFile.write(
-        testVolume(scrambled(24 * 20 * 9), columns: 24, rows: 20, slices: 9), to: folder.appendingPathComponent("in.nii"))
+        testVolume(scrambled(24 * 20 * 9), columns: 24, rows: 20, slices: 9),
+        to: folder.appendingPathComponent("in.nii"))
       var request = RunRequest(
-        input: folder.appendingPathComponent("in.nii"), output: folder.appendingPathComponent(String(name.replacing("/", with: "_"))),
-        model: try tinyModel(tinyCard()), options: SamplingOptions(steps: 1, samples: 2), report: true, command: "pellucid run 'a b' <&>")
+        input: folder.appendingPathComponent("in.nii"),
+        output: folder.appendingPathComponent(String(name.replacing("/", with: "_"))),
+        model: try tinyModel(tinyCard()), options: SamplingOptions(steps: 1, samples: 2), report: true,
+        command: "pellucid run 'a b' <&>")
       request.report = true
       _ = try ImageToImagePipeline(request).run()
       let page = String(decoding: try Data(contentsOf: request.reportURL), as: UTF8.self)
@@ -71,7 +75,8 @@ import Volumes
     #expect(mosaic.width == 9 && mosaic.pixels[4] == 0 && mosaic.pixels[5...8] == [0, 10, 20, 30])
   }
 
-  @Test("figures: white noise has no autocorrelation, smooth structure has; mean and deviation are those of the residual")
+  @Test(
+    "figures: white noise has no autocorrelation, smooth structure has; mean and deviation are those of the residual")
   func numbers() throws {
     let noise = PhiloxRandomSource(seed: 2).normal(shape: [1, 4, 64, 64])
     let flat = Tensor(repeating: 100, shape: [1, 4, 64, 64])

@@ -59,7 +59,8 @@ private func values(_ restoration: Restoration) -> [Float] { restoration.voxels.
   @Test("several samples give their mean and the spread that the sampler has on a Gaussian (ALGORITHMS 2.9)")
   func spread() throws {
     // Posterior spread 0.1, DDIM on 11 uniform labels: the output's spread is 0.370 of it; in HU times 1000.
-    let volume = testVolume([Float](repeating: 0, count: 40 * 40).enumerated().map { Float($0.offset % 2) }, columns: 40, rows: 40, slices: 1)
+    let volume = testVolume(
+      [Float](repeating: 0, count: 40 * 40).enumerated().map { Float($0.offset % 2) }, columns: 40, rows: 40, slices: 1)
     let options = SamplingOptions(samples: 8)
     let restorer = try VolumeRestorer(card: testCard(clampData: false), options: options, batch: 1) {
       GaussianDenoiser(mean: $0, spread: 0.1)
@@ -107,7 +108,11 @@ private func values(_ restoration: Restoration) -> [Float] { restoration.voxels.
 
   @Test("a model that needs two neighbours is refused, and what progress throws ends the work")
   func refusals() throws {
-    #expect { try VolumeRestorer(card: testCard(task: .superResolve, conditions: 2), options: SamplingOptions(), batch: 1) { ClosedFormDenoiser(clean: $0) } } throws: {
+    #expect {
+      try VolumeRestorer(card: testCard(task: .superResolve, conditions: 2), options: SamplingOptions(), batch: 1) {
+        ClosedFormDenoiser(clean: $0)
+      }
+    } throws: {
       ($0 as? PipelineError)?.kind == .unsuitableInput
     }
     struct Stop: Error {}

@@ -25,7 +25,8 @@ private func manifest(
   @Test("a manifest reads back equal, with every kind of parameter")
   func roundTrip() throws {
     let parameters: [String: ParameterValue] = [
-      "a": .text("x/y"), "b": .integer(.max), "c": .number(-0.1), "d": .flag(true), "e": .list([.integer(1), .text("z")]),
+      "a": .text("x/y"), "b": .integer(.max), "c": .number(-0.1), "d": .flag(true),
+      "e": .list([.integer(1), .text("z")]),
       "f": .number(2),
     ]
     let written = try manifest(parameters: parameters)
@@ -38,12 +39,17 @@ private func manifest(
 
   @Test("canonical JSON sorts keys, spells numbers once, and has the digest that sha256sum gives")
   func canonical() throws {
-    let parameters: [String: ParameterValue] = ["b": .number(2), "a": .text("x/y"), "c": .list([.flag(false), .integer(3)])]
+    let parameters: [String: ParameterValue] = [
+      "b": .number(2), "a": .text("x/y"), "c": .list([.flag(false), .integer(3)]),
+    ]
     let text = String(decoding: try CanonicalJSON.data(of: parameters), as: UTF8.self)
     #expect(text == #"{"a":"x/y","b":2,"c":[false,3]}"#)
     // printf '%s' '{"a":"x/y","b":2,"c":[false,3]}' | sha256sum
-    #expect(try CanonicalJSON.digest(of: parameters) == "4d808f3d22ec63e9d54d7e4c66825491117a1e8e28a236a44b2f284fb763d2ff")
-    #expect(try manifest(parameters: parameters).parametersSha256 == "4d808f3d22ec63e9d54d7e4c66825491117a1e8e28a236a44b2f284fb763d2ff")
+    #expect(
+      try CanonicalJSON.digest(of: parameters) == "4d808f3d22ec63e9d54d7e4c66825491117a1e8e28a236a44b2f284fb763d2ff")
+    #expect(
+      try manifest(parameters: parameters).parametersSha256
+        == "4d808f3d22ec63e9d54d7e4c66825491117a1e8e28a236a44b2f284fb763d2ff")
   }
 
   @Test("the job key follows input and parameters, and nothing else")
@@ -84,14 +90,17 @@ private func manifest(
       var future = try manifest()
       future.schema = "pellucid-manifest/2"
       try future.write(to: url)
-      #expect { try Manifest.read(url) } throws: { ($0 as? ProvenanceError)?.description.contains("manifest/2") == true }
+      #expect { try Manifest.read(url) } throws: {
+        ($0 as? ProvenanceError)?.description.contains("manifest/2") == true
+      }
     }
   }
 
   @Test(
     "the manifest lies beside the output, whatever its ending",
     arguments: [
-      ("a/scan.nii.gz", "scan.manifest.json"), ("a/scan.v2.nii", "scan.v2.manifest.json"), ("a/x.PNG", "x.manifest.json"),
+      ("a/scan.nii.gz", "scan.manifest.json"), ("a/scan.v2.nii", "scan.v2.manifest.json"),
+      ("a/x.PNG", "x.manifest.json"),
       ("a/.nii", ".nii.manifest.json"), ("a/plain", "plain.manifest.json"),
     ])
   func location(output: String, name: String) {

@@ -3,7 +3,8 @@ import Testing
 import Transforms
 import Volumes
 
-private func volume(_ values: [Float], type: VoxelDataType = .int16, slope: Double = 1, intercept: Double = 0) -> Volume {
+private func volume(_ values: [Float], type: VoxelDataType = .int16, slope: Double = 1, intercept: Double = 0) -> Volume
+{
   Volume(
     voxels: Tensor(values, shape: [1, 1, 1, values.count]), affine: .scaling([1, 1, 1]),
     header: VolumeHeader(format: .nifti1, dataType: type, slope: slope, intercept: intercept))
@@ -57,8 +58,12 @@ private func volume(_ values: [Float], type: VoxelDataType = .int16, slope: Doub
 
   @Test("a constant volume, swapped ends and wild percentiles are refused")
   func refusals() {
-    #expect(throws: TransformError.self) { try IntensityTransform(.percentiles(low: 1, high: 99), fitting: volume([5, 5])) }
+    #expect(throws: TransformError.self) {
+      try IntensityTransform(.percentiles(low: 1, high: 99), fitting: volume([5, 5]))
+    }
     #expect(throws: TransformError.self) { try IntensityTransform(.window(low: 5, high: -5), fitting: volume([0, 1])) }
-    #expect(throws: TransformError.self) { try IntensityTransform(.percentiles(low: 1, high: 101), fitting: volume([0, 1])) }
+    #expect(throws: TransformError.self) {
+      try IntensityTransform(.percentiles(low: 1, high: 101), fitting: volume([0, 1]))
+    }
   }
 }

@@ -60,6 +60,7 @@ private func correlation(_ a: Tensor, _ b: Tensor) -> Double {
     let field = NoiseField(seed: 1, stack: small, given: noise)
     let row: [Float] = [4, 5, 6, 5]
     #expect(field.images(1..<2, ofFrame: 0, draw: 0).values == row + row + row + row)
-    #expect(field.images(0..<1, ofFrame: 0, draw: 1) == NoiseField(seed: 1, stack: small).images(0..<1, ofFrame: 0, draw: 1))
+    #expect(
+      field.images(0..<1, ofFrame: 0, draw: 1) == NoiseField(seed: 1, stack: small).images(0..<1, ofFrame: 0, draw: 1))
   }
 }

@@ -45,7 +45,8 @@ public struct ReportNumbers: Sendable, Equatable {
   /// Differences are taken within frames only.
   private static func interSliceDifference(_ voxels: Tensor) -> Double? {
     let squares = (0..<voxels.shape[0]).compactMap { frame in
-      InterSliceConsistency.meanSquaredDifference(voxels.slice(frame..<frame + 1).reshaped(Array(voxels.shape.dropFirst())))
+      InterSliceConsistency.meanSquaredDifference(
+        voxels.slice(frame..<frame + 1).reshaped(Array(voxels.shape.dropFirst())))
     }
     return squares.isEmpty ? nil : (squares.reduce(0, +) / Double(squares.count)).squareRoot()
   }

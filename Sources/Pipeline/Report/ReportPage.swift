@@ -42,7 +42,8 @@ struct ReportPage {
       mosaics += try strip("\(plane.name), after", plane, cuts, after, scale)
       mosaics += try strip("\(plane.name), before", plane, cuts, before.voxels, scale)
       mosaics += try strip(
-        "\(plane.name), residual (before − after), grey level 128 = 0, black to white = ±\(short(Double(reach))) \(unit)", plane,
+        "\(plane.name), residual (before − after), grey level 128 = 0, black to white = ±\(short(Double(reach))) \(unit)",
+        plane,
         cuts, residual, GreyScale(low: -reach, high: reach))
       if let deviation {
         mosaics += try strip(
@@ -118,7 +119,9 @@ struct ReportPage {
   // MARK: Texts
 
   private var summary: String {
-    let size = "\(before.columns) × \(before.rows) × \(before.slices)" + (before.frames > 1 ? ", \(before.frames) frames (the first is shown)" : "")
+    let size =
+      "\(before.columns) × \(before.rows) × \(before.slices)"
+      + (before.frames > 1 ? ", \(before.frames) frames (the first is shown)" : "")
     return "\(size) voxels of \(before.spacing.map(short).joined(separator: " × ")) mm, restored by "
       + "\(manifest.model.name) \(manifest.model.version)."
   }
@@ -148,7 +151,10 @@ struct ReportPage {
       ["software", "\(manifest.software.name) \(manifest.software.version), \(manifest.software.compiler)"],
       ["model", "\(manifest.model.name) \(manifest.model.version), SHA-256 \(manifest.model.weightsSha256)"],
       ["model licence", manifest.model.licence ?? "not stated"],
-      ["trained on", manifest.model.trainedOn.isEmpty ? "not stated" : manifest.model.trainedOn.joined(separator: "; ")],
+      [
+        "trained on",
+        manifest.model.trainedOn.isEmpty ? "not stated" : manifest.model.trainedOn.joined(separator: "; "),
+      ],
       ["intended use", manifest.model.intendedUse ?? "not stated"],
       ["parameters", parameters.joined(separator: ", ")],
       ["random numbers", "\(manifest.rng.algorithm), seed \(manifest.rng.seed), \(manifest.rng.keying)"],
@@ -156,14 +162,18 @@ struct ReportPage {
     for file in manifest.inputs { rows.append(["input (\(file.role))", "\(file.name), SHA-256 \(file.sha256)"]) }
     for file in manifest.outputs { rows.append(["output (\(file.role))", "\(file.name), SHA-256 \(file.sha256)"]) }
     let machine = manifest.environment
-    rows.append(["machine", "\(machine.cpuModel), \(machine.isa), OpenBLAS \(machine.blasCore), \(machine.threads) threads, \(machine.os)"])
+    rows.append([
+      "machine",
+      "\(machine.cpuModel), \(machine.isa), OpenBLAS \(machine.blasCore), \(machine.threads) threads, \(machine.os)",
+    ])
     return table(header: nil, rows)
   }
 
   private func table(header: [String]?, _ rows: [[String]]) -> String {
     let head = header.map { "<tr>" + $0.map { "<th scope=\"col\">\(escaped($0))</th>" }.joined() + "</tr>" } ?? ""
     let body = rows.map { row in
-      "<tr><th scope=\"row\">\(escaped(row[0]))</th>" + row.dropFirst().map { "<td>\(escaped($0))</td>" }.joined() + "</tr>"
+      "<tr><th scope=\"row\">\(escaped(row[0]))</th>" + row.dropFirst().map { "<td>\(escaped($0))</td>" }.joined()
+        + "</tr>"
     }
     return "<table>\(head)\(body.joined())</table>"
   }

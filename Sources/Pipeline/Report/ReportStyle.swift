@@ -1,5 +1,6 @@
-/// The looks and the little behaviour of a report. Both are fixed texts, so that the page's policy can name their
-/// digests and forbid everything else.
+/// The looks and the little behaviour of a report.
+///
+/// Both are fixed texts, so that the page's policy can name their digests and forbid everything else.
 enum ReportStyle {
   static let css = """
     :root{color-scheme:dark light}
