@@ -16,4 +16,18 @@ struct Pellucid: AsyncParsableCommand {
       RunCommand.self,
       TrainCommand.self,
     ])
+
+  /// Parses and runs; every error that leaves a command gets its exit code in `ExitStatus`.
+  static func main() async {
+    do {
+      var command = try parseAsRoot()
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      ExitStatus.leave(with: error)
+    }
+  }
 }
