@@ -124,7 +124,8 @@ let package = Package(
         "TestSupport",
       ], swiftSettings: numeric),
     .testTarget(
-      name: "EndToEndTests", dependencies: ["pellucid", "Volumes", "TensorCore", "DurableFiles", "TestSupport"],
+      name: "EndToEndTests",
+      dependencies: ["pellucid", "Models", "Diffusion", "Volumes", "TensorCore", "DurableFiles", "TestSupport"],
       swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

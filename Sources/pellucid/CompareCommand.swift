@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import Foundation
 import TensorCore
 import Volumes
@@ -41,7 +42,7 @@ struct CompareCommand: ParsableCommand {
         images: volumes, reference: truth, window: pictureWindow?.range ?? range,
         differences: (range.upperBound - range.lowerBound) / 20
       ).picture()
-      _ = try VolumeFile.write(image, to: URL(fileURLWithPath: picture), options: VolumeWriteOptions())
+      _ = try VolumeFile.write(image, to: URL(fileURLWithPath: picture), options: VolumeWriteOptions(ifExists: .replace))
     }
     if json {
       let encoder = JSONEncoder()

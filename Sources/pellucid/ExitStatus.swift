@@ -104,13 +104,24 @@ enum ExitStatus: Int32 {
       Terminal.say("pellucid: error: \(oneLine(error))")
       Foundation.exit(status.rawValue)
     }
-    // Usage errors, help, version, and codes that a command chose itself.
+    if Pellucid.exitCode(for: error) == .validationFailure {
+      Terminal.say("pellucid: error: \(oneLine(Pellucid.message(for: error))); see `\(helpCommand)`")
+      Foundation.exit(usage.rawValue)
+    }
+    // Help, version, and codes that a command chose itself.
     guard Pellucid.exitCode(for: error) == .failure && !(error is ExitCode) else { Pellucid.exit(withError: error) }
     Terminal.say("pellucid: error: \(oneLine(error)); this is a bug in pellucid, please report it")
     Foundation.exit(ExitStatus.software.rawValue)
   }
 
-  private static func oneLine(_ error: any Error) -> String {
+  /// The help of the subcommand that was called, or of the whole.
+  private static var helpCommand: String {
+    let names = Pellucid.configuration.subcommands.compactMap { $0.configuration.commandName }
+    let called = CommandLine.arguments.dropFirst().first { names.contains($0) }
+    return (["pellucid", "help"] + [called].compactMap(\.self)).joined(separator: " ")
+  }
+
+  private static func oneLine(_ error: Any) -> String {
     "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
   }
 }
