@@ -7,7 +7,7 @@
                                        int channels, size_t pixel_step, float *out, size_t out_step) {                \
     vf acc[P][NV];                                                                                                     \
     _Pragma("clang loop unroll(full)") for (int p = 0; p < P; p++)                                                     \
-        _Pragma("clang loop unroll(full)") for (int v = 0; v < NV; v++) acc[p][v] = bias[v];                           \
+        _Pragma("clang loop unroll(full)") for (int v = 0; v < NV; v++) acc[p][v] = (vf){};                             \
     for (int ky = 0; ky < kernel; ky++) {                                                                              \
       const float *row = x + (size_t)ky * row_step;                                                                    \
       for (int i = 0; i < kernel * channels; i++) {                                                                    \
@@ -22,7 +22,7 @@
     }                                                                                                                  \
     _Pragma("clang loop unroll(full)") for (int p = 0; p < P; p++)                                                     \
         _Pragma("clang loop unroll(full)") for (int v = 0; v < NV; v++)                                                \
-            *(vf *)(out + (size_t)p * out_step + (size_t)v * VL) = acc[p][v];                                          \
+            *(vf *)(out + (size_t)p * out_step + (size_t)v * VL) = acc[p][v] + bias[v];                                          \
   }
 
 DEFINE_TILE(1, 1)

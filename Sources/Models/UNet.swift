@@ -220,7 +220,9 @@ private struct Layers {
 /// The sinusoidal embedding of a timestep label: sines of `label · f_i`, then cosines, `f_i = 10000^(−i/(half−1))`.
 public func sinusoidalEmbedding(_ label: Double, channels: Int) -> [Float] {
   let half = channels / 2
-  let angles = (0..<half).map { label * exp(-log(10000) * Double($0) / Double(max(half - 1, 1))) }
+  // Frequencies and angles in 32 bits, as the published networks were trained: at label 999 their rounding shows.
+  let rate = Float(-log(10000) / Double(max(half - 1, 1)))
+  let angles = (0..<half).map { Double(Float(label) * Float(exp(Double(Float($0) * rate)))) }
   let embedding = angles.map { Float(sin($0)) } + angles.map { Float(cos($0)) }
   return embedding + [Float](repeating: 0, count: channels - 2 * half)
 }
