@@ -5,13 +5,21 @@
 /// `non-uniform-10` has ten. Labels ascend; `uniform-K` with K above 500 and `non-uniform-K` with K above 503 hold
 /// duplicates, as the published code does.
 public struct LabelSet: Sendable, Equatable {
-  /// `uniform-K`, `non-uniform-K`, or the name of a custom set.
+  /// `uniform-K`, `non-uniform-K`, either with `-without-0` behind it, or the name of a custom set.
   public let name: String
   /// The labels, ascending.
   public let labels: [Int]
 
   /// A set by name: `uniform-K` with K in 1…1000 or `non-uniform-K` with K in 5…1000.
+  ///
+  /// Behind either, `-without-0` leaves out label 0, as the figure of the Fast-DDPM paper does: the last evaluation is
+  /// then at the lowest label with noise worth the name.
   public init(named name: String) throws {
+    if name.hasSuffix(Self.withoutZero) {
+      let whole = try LabelSet(named: String(name.dropLast(Self.withoutZero.count)))
+      try self.init(name: name, labels: whole.labels.filter { $0 > 0 })
+      return
+    }
     guard let (kind, steps) = Self.parse(name) else {
       throw DiffusionError(
         .unknownName, "no label set is named '\(name)'; use uniform-K or non-uniform-K, such as uniform-10")
@@ -72,8 +80,10 @@ public struct LabelSet: Sendable, Equatable {
   public var steps: Int { Self.parse(name)?.steps ?? labels.count }
 
   private enum Kind { case uniform, nonUniform }
+  private static let withoutZero = "-without-0"
 
   private static func parse(_ name: String) -> (kind: Kind, steps: Int)? {
+    let name = name.hasSuffix(withoutZero) ? String(name.dropLast(withoutZero.count)) : name
     for (prefix, kind) in [("uniform-", Kind.uniform), ("non-uniform-", .nonUniform)] where name.hasPrefix(prefix) {
       let digits = name.dropFirst(prefix.count)
       guard digits.allSatisfy({ ("0"..."9").contains($0) }), let steps = Int(digits) else { return nil }
@@ -96,7 +106,7 @@ extension LabelSet {
   /// The labels to sample at when `--steps K` is asked of a model trained on `trained`.
   ///
   /// K equal to the trained set's own gives that set; otherwise `uniform-K` or `non-uniform-K` where it is contained in
-  /// the trained labels. Throws `DiffusionError` naming the possible K.
+  /// the trained labels, without label 0 if that is not one of them. Throws `DiffusionError` naming the possible K.
   public static func subset(of trained: LabelSet, steps: Int) throws -> LabelSet {
     if let set = candidate(of: trained, steps: steps) { return set }
     let possible = (1...timesteps).filter { candidate(of: trained, steps: $0) != nil }.map(String.init)
@@ -110,7 +120,8 @@ extension LabelSet {
   private static func candidate(of trained: LabelSet, steps: Int) -> LabelSet? {
     if steps == trained.steps { return trained }
     let known = Set(trained.labels)
-    return [try? LabelSet(uniform: steps), try? LabelSet(nonUniform: steps)].compactMap { $0 }
+    let suffix = known.contains(0) ? "" : withoutZero
+    return ["uniform-\(steps)", "non-uniform-\(steps)"].compactMap { try? LabelSet(named: $0 + suffix) }
       .first { known.isSuperset(of: $0.labels) }
   }
 }

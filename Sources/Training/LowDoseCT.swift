@@ -34,7 +34,7 @@ public struct LowDoseCT: Sendable, Equatable {
   /// The default photon count makes the noise at a quarter of the dose 26 HU
   /// (standard deviation within the body) at the shoulders of a chest scan with 0.57 mm pixels, 14 HU at its base.
   public init(
-    dose: Double, photons: Double = 3e5, views: Int = 720, electronicNoise: Double = 10, apodisation: Double = 1
+    dose: Double, photons: Double = 6e5, views: Int = 720, electronicNoise: Double = 5, apodisation: Double = 0
   ) throws {
     guard dose > 0, dose <= 1 else {
       throw TrainingError(.parameter, "a dose of \(dose) makes no sense: give a fraction of normal, such as 0.25")
