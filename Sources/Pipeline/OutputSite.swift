@@ -79,7 +79,11 @@ struct OutputSite {
 
   /// Tries to create a file beside the output, and looks whether the results will fit.
   func reserve(for volume: Volume) throws {
-    try AtomicFile(to: request.output, ifExists: .replace).discard()
+    do {
+      try AtomicFile(to: request.output, ifExists: .replace).discard()
+    } catch let error where error.kind == .notFound {
+      throw PipelineError(.cannotCreate, error.description)
+    }
     let bytesPerVoxel =
       switch request.dataType {
       case .input: volume.header.dataType.byteCount

@@ -70,6 +70,18 @@ private let ctCard = testCard(
     }
   }
 
+  @Test("the prediction is near what was measured for two networks (peak resident memory, batches of 262144 pixels)")
+  func prediction() throws {
+    // VmHWM of `pellucid run`, 4 slices of 256 × 256: one block, two equal levels 384 MiB; 1-2-2, two blocks 715 MiB.
+    let volume = testVolume(scrambled(256 * 256 * 4), columns: 256, rows: 256, slices: 4)
+    for (multipliers, blocks, measured) in [([1, 1], 1, 384), ([1, 2, 2], 2, 715)] {
+      var card = testCard(multipliers: multipliers)
+      card.architecture.residualBlocks = blocks
+      let plan = try MemoryPlan(for: volume, card: card, samples: 1, limit: nil)
+      #expect(plan.batch == 4 && abs(Double(plan.predictedBytes >> 20) / Double(measured) - 1) < 0.12)
+    }
+  }
+
   @Test(
     "sizes are read as people write them",
     arguments: [("8G", 8 << 30), ("512M", 512 << 20), ("1.5GiB", 3 << 29), ("100", 100), ("2kb", 2048)])

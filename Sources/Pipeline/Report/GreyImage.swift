@@ -62,6 +62,9 @@ struct GreyScale: Equatable {
   let low: Float
   let high: Float
 
+  /// The usual window for soft tissue in CT, centre 40 and width 400 HU: noise that drowns in the full range shows.
+  static let softTissue = GreyScale(low: -160, high: 240)
+
   /// 0 at and below `low`, 255 at and above `high`.
   func level(_ value: Float) -> UInt8 {
     guard high > low else { return 0 }

@@ -39,6 +39,7 @@ struct ReportPage {
       let size = plane.displaySize(limit: Self.largestPicture)
       shapes += ".p\(i){aspect-ratio:\(size.width)/\(size.height)}"
       figures += try comparison(plane, i, at: middle, scale: scale)
+      if i == 0, unit == "HU" { figures += try comparison(plane, i, at: middle, scale: .softTissue) }
       mosaics += try strip("\(plane.name), after", plane, cuts, after, scale)
       mosaics += try strip("\(plane.name), before", plane, cuts, before.voxels, scale)
       mosaics += try strip(
