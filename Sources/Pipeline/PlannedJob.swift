@@ -77,6 +77,7 @@ struct PlannedJob {
     return [
       "task": .text(request.model.card.task.rawValue), "sampler": .text(options.sampler.description),
       "labelSet": .text(labels.name), "labels": .list(labels.labels.map { .integer(UInt64($0)) }),
+      "evaluations": .integer(UInt64(try options.plan(for: request.model.card).nfe)),
       "seed": .integer(options.seed), "samples": .integer(UInt64(options.samples)),
       "noiseField": .text(options.givenNoise == nil ? options.noiseField.rawValue : "given"),
       "clamp": .flag(options.clamps(for: request.model.card)), "dataType": .text(dataType),

@@ -105,7 +105,8 @@ enum ExitStatus: Int32 {
       Foundation.exit(status.rawValue)
     }
     if Pellucid.exitCode(for: error) == .validationFailure {
-      Terminal.say("pellucid: error: \(oneLine(Pellucid.message(for: error))); see `\(helpCommand)`")
+      let message = oneLine(Pellucid.message(for: error)).trimmingCharacters(in: CharacterSet(charactersIn: ". "))
+      Terminal.say("pellucid: error: \(message); see `\(helpCommand)`")
       Foundation.exit(usage.rawValue)
     }
     // Help, version, and codes that a command chose itself.

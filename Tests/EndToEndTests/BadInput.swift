@@ -51,7 +51,8 @@ extension BadInput {
     file("a header cut short", 65, called: "scan.nii", data: phantom.prefix(200)),
     file("half of a .nii.gz", 65, called: "scan.nii.gz", data: packed.prefix(packed.count / 2)),
     file("a .nii.gz without its last four bytes", 65, called: "scan.nii.gz", data: packed.dropLast(4)),
-    file("a flipped bit inside gzip", 65, called: "scan.nii.gz", data: flipped(packed, at: packed.count / 2)),
+    file(
+      "a flipped bit inside gzip", 65, called: "scan.nii.gz", "checksum", data: flipped(packed, at: packed.count / 2)),
     file("bytes after the gzip stream", 65, called: "scan.nii.gz", data: packed + Data("more".utf8)),
     file("text called .nii", 65, called: "scan.nii", data: Data(String(repeating: "no image ", count: 99).utf8)),
     file("NIfTI called .png", 65, called: "scan.png", data: phantom),
@@ -61,11 +62,11 @@ extension BadInput {
     file("voxels that are not numbers", 65, called: "scan.nii", "NaN", data: notNumbers),
     file(
       "a constant volume", 65, called: "scan.nii", "constant", data: NIfTIBytes([40, 36, 3]) { _, _, _ in 40 }.data),
-    file("one voxel", 65, called: "scan.nii", data: NIfTIBytes([1, 1, 1]) { _, _, _ in 40 }.data),
-    file("dimensions whose product overflows", 65, called: "scan.nii", data: endless),
+    file("one voxel", 65, called: "scan.nii", "constant", data: NIfTIBytes([1, 1, 1]) { _, _, _ in 40 }.data),
+    file("dimensions whose product overflows", 65, called: "scan.nii", "absurd", data: endless),
     file("dimensions that no file of this size can fill", 65, called: "scan.nii.gz", data: GzipBytes.stored(vast)),
     file(
-      "a gzip bomb", 65, called: "scan.nii.gz",
+      "a gzip bomb", 65, called: "scan.nii.gz", "longer than its header declares",
       data: GzipBytes.bomb(startingWith: phantom, repeats: 20_000)),
   ]
 
