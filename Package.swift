@@ -62,7 +62,8 @@ let package = Package(
 
     // Join.
     .target(
-      name: "Models", dependencies: ["NeuralNet", "Diffusion", "DurableFiles", "TensorCore", "CZlib"], swiftSettings: numeric),
+      name: "Models", dependencies: ["NeuralNet", "Diffusion", "DurableFiles", "TensorCore", "CZlib"],
+      swiftSettings: numeric),
     .target(name: "Transforms", dependencies: ["Volumes", "TensorCore"], swiftSettings: numeric),
 
     // Compose.
@@ -99,7 +100,8 @@ let package = Package(
       name: "EvaluationTests", dependencies: ["Evaluation", "TensorCore", "TestSupport"], exclude: ["Fixtures"],
       swiftSettings: numeric),
     .testTarget(
-      name: "VolumesTests", dependencies: ["Volumes", "TensorCore", "DurableFiles", "TestSupport"], exclude: ["Fixtures"],
+      name: "VolumesTests", dependencies: ["Volumes", "TensorCore", "DurableFiles", "TestSupport"],
+      exclude: ["Fixtures"],
       swiftSettings: numeric),
     .testTarget(
       name: "ProvenanceTests", dependencies: ["Provenance", "DurableFiles", "TestSupport"], swiftSettings: strict),

@@ -27,7 +27,9 @@ public struct RadonTransform: Sendable {
     kernel = (1 - bins..<bins).map { Float(Self.rampFilter(offset: $0, apodisation: apodisation)) }
   }
 
-  /// The filter at a whole offset. In space the raised cosine is a three-point average of the plain ramp.
+  /// The filter at a whole offset.
+  ///
+  /// In space the raised cosine is a three-point average of the plain ramp.
   static func rampFilter(offset: Int, apodisation: Double) -> Double {
     func ramp(_ n: Int) -> Double {
       if n == 0 { return 0.25 }

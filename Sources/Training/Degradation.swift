@@ -12,7 +12,9 @@ public enum Degradation: Sendable, Equatable {
   /// Thick slices: averages over a slice profile.
   case thickSlices(ThickSlices)
 
-  /// The degraded volume. Throws `TrainingError` when the volume does not suit the degradation.
+  /// The degraded volume.
+  ///
+  /// Throws `TrainingError` when the volume does not suit the degradation.
   public func apply(to volume: Volume, seed: UInt64) throws -> Volume {
     switch self {
     case .lowDoseCT(let lowDose): try lowDose.apply(to: volume, seed: seed)

@@ -34,8 +34,9 @@ public struct DegradedScan: Sendable, Equatable, Codable {
     output.deletingLastPathComponent().appendingPathComponent(output.lastPathComponent + ".json")
   }
 
-  /// Reads a scan, makes it worse, writes it and then its record. The same input, parameters and seed give the same
-  /// bytes.
+  /// Reads a scan, makes it worse, writes it and then its record.
+  ///
+  /// The same input, parameters and seed give the same bytes.
   public static func make(
     _ degradation: Degradation, of input: URL, to output: URL, seed: UInt64, model: String?, software: String,
     options: VolumeWriteOptions

@@ -89,8 +89,9 @@ public struct LowDoseCT: Sendable, Equatable {
     var seed: UInt64
   }
 
-  /// Several simulated scans of one volume; the projection of the clean slices is shared. `progress` hears of done
-  /// and all slices now and then, from the calling thread.
+  /// Several simulated scans of one volume; the projection of the clean slices is shared.
+  ///
+  /// `progress` hears of done and all slices now and then, from the calling thread.
   func apply(to volume: Volume, draws: [Draw], progress: (Int, Int) -> Void = { _, _ in }) throws -> [Volume] {
     let spacing = volume.spacing
     guard volume.rows == volume.columns, volume.rows >= 2, abs(spacing[0] - spacing[1]) <= 0.01 * spacing[0] else {

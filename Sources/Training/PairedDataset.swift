@@ -117,7 +117,8 @@ private struct PairBuilder {
     let volume = try read(url)
     guard range.upperBound < volume.slices else {
       throw TrainingError(
-        .data, "\(url.lastPathComponent) has slices 0-\(volume.slices - 1), not \(range.lowerBound)-\(range.upperBound)")
+        .data, "\(url.lastPathComponent) has slices 0-\(volume.slices - 1), not \(range.lowerBound)-\(range.upperBound)"
+      )
     }
     let planes = volume.voxels.slice(0..<1).reshaped([volume.slices, volume.rows, volume.columns])
       .slice(range.lowerBound..<range.upperBound + 1)
@@ -134,8 +135,9 @@ private struct PairBuilder {
       transform.normalized(volume.voxels).reshaped([volume.slices, volume.rows, volume.columns]))
   }
 
-  /// Every strength and realisation of a scan. As at run time only the degraded scan is known, it decides the scale
-  /// of the clean one too.
+  /// Every strength and realisation of a scan.
+  ///
+  /// As at run time only the degraded scan is known, it decides the scale of the clean one too.
   private func degraded(
     _ clean: Volume, entry: TrainingConfiguration.DataEntry, digest: String,
     settings: TrainingConfiguration.DegradationSettings

@@ -85,6 +85,7 @@ extension PairedDataset {
   }
 
   /// Centre patches of evenly spaced planes, one batch per (entry, strength): the same at every validation.
+  ///
   /// Extents are multiples of `multiple`.
   func validationPlaces(slices: Int, size: Int, multiple: Int) -> [(name: String, level: Double, places: [Place])] {
     entries.indices.flatMap { index -> [(name: String, level: Double, places: [Place])] in

@@ -2,7 +2,9 @@ import TensorCore
 public import Volumes
 
 /// Noise of a magnitude MR image: √((v + σn₁)² + (σn₂)²), both channels of the receiver noisy (Gudbjartsson and Patz,
-/// Magn. Reson. Med. 34, 1995).
+/// Magn.
+///
+/// Reson. Med. 34, 1995).
 public struct RicianNoise: Sendable, Equatable {
   /// Standard deviation in each channel, as a fraction of the robust maximum of the volume (see `robustMaximum`).
   public var sigma: Double
@@ -23,11 +25,14 @@ public struct RicianNoise: Sendable, Equatable {
     return Double(sorted[min(sorted.count - 1, Int((0.995 * Double(sorted.count)).rounded(.down)))])
   }
 
-  /// The noisy volume. Throws `TrainingError` when the volume has no positive signal.
+  /// The noisy volume.
+  ///
+  /// Throws `TrainingError` when the volume has no positive signal.
   public func apply(to volume: Volume, seed: UInt64) throws -> Volume {
     let maximum = Self.robustMaximum(of: volume)
     guard maximum > 0 else {
-      throw TrainingError(.data, "the volume has no positive signal to add Rician noise to: is it an MR magnitude image?")
+      throw TrainingError(
+        .data, "the volume has no positive signal to add Rician noise to: is it an MR magnitude image?")
     }
     return add(deviation: Float(sigma * maximum), to: volume, seed: seed)
   }

@@ -20,7 +20,8 @@ struct StrictMapping {
       let name = key.string ?? "?"
       guard keys.contains(name) else {
         let place = path.isEmpty ? "" : " in \(path)"
-        throw Self.error("unknown key \"\(name)\"\(place): did you mean \"\(Self.nearest(to: name, in: keys))\"?", key.mark)
+        throw Self.error(
+          "unknown key \"\(name)\"\(place): did you mean \"\(Self.nearest(to: name, in: keys))\"?", key.mark)
       }
       values[name] = value
     }

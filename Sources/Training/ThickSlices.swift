@@ -17,7 +17,9 @@ public struct ThickSlices: Sendable, Equatable {
     self.factor = factor
   }
 
-  /// The volume with thick slices. Throws `TrainingError` when it has fewer than `factor` slices.
+  /// The volume with thick slices.
+  ///
+  /// Throws `TrainingError` when it has fewer than `factor` slices.
   public func apply(to volume: Volume) throws -> Volume {
     let count = volume.slices / factor
     guard count > 0 else {

@@ -45,7 +45,9 @@ public struct Trainer: Sendable {
     public var learningRate: Double
   }
 
-  /// The state before the first step. A data prediction with a skip starts as its skip: the last layer is zero.
+  /// The state before the first step.
+  ///
+  /// A data prediction with a skip starts as its skip: the last layer is zero.
   public var initialState: TrainingState {
     let skips = configuration.prediction.kind == .data && configuration.prediction.skip == .condition
     let parameters = network.initialParameters(seed: configuration.seed, zeroOutput: skips)

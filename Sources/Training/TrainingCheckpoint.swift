@@ -62,7 +62,9 @@ public struct TrainingCheckpoint: Sendable {
     }
   }
 
-  /// Reads a checkpoint. Throws `TrainingError` when the file is damaged.
+  /// Reads a checkpoint.
+  ///
+  /// Throws `TrainingError` when the file is damaged.
   public init(contentsOf url: URL) throws {
     let name = url.lastPathComponent
     let data: Data

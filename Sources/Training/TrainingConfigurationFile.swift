@@ -4,7 +4,9 @@ import Models
 import Yams
 
 extension TrainingConfiguration {
-  /// The configuration that a YAML text describes. Throws `TrainingError` with the line of what is wrong.
+  /// The configuration that a YAML text describes.
+  ///
+  /// Throws `TrainingError` with the line of what is wrong.
   public init(yaml text: String) throws {
     let root: Yams.Node?
     do {

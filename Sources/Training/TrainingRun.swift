@@ -112,7 +112,8 @@ public struct TrainingRun {
     let cache = options.cache ?? options.output.appendingPathComponent("cache")
     let dataset = try PairedDataset(
       configuration.training, of: configuration, folder: options.dataFolder, cache: cache,
-      realisations: configuration.degradation?.realisations ?? 1, seed: configuration.seed, read: read, progress: making)
+      realisations: configuration.degradation?.realisations ?? 1, seed: configuration.seed, read: read, progress: making
+    )
     // Another seed, so that validation has noise that training has not seen.
     validation =
       configuration.validation.isEmpty
@@ -125,7 +126,8 @@ public struct TrainingRun {
     tell = progress
     state = checkpoint?.state ?? trainer.initialState
     lastValidation = checkpoint?.validation ?? []
-    log = checkpoint.map { TrainingLog(contentsOf: Self.url("log.jsonl", options), upTo: $0.state.step) } ?? TrainingLog()
+    log =
+      checkpoint.map { TrainingLog(contentsOf: Self.url("log.jsonl", options), upTo: $0.state.step) } ?? TrainingLog()
     try configuration.text.write(to: Self.url("configuration.yaml", options), atomically: true, encoding: .utf8)
     let size = dataset.byteCount >> 20
     progress(
@@ -134,7 +136,9 @@ public struct TrainingRun {
           + (checkpoint == nil ? "from the start" : "from step \(state.step)")))
   }
 
-  /// The checkpoint to go on from. Refuses to overwrite a run, and to mix two.
+  /// The checkpoint to go on from.
+  ///
+  /// Refuses to overwrite a run, and to mix two.
   private static func checkpoint(_ configuration: TrainingConfiguration, _ options: Options) throws
     -> TrainingCheckpoint?
   {
@@ -148,7 +152,8 @@ public struct TrainingRun {
     guard checkpoint.configuration == configuration.text else {
       throw TrainingError(
         .checkpoint,
-        "the run in \(options.output.path) has another configuration: use the configuration.yaml in it, or another folder")
+        "the run in \(options.output.path) has another configuration: use the configuration.yaml in it, or another folder"
+      )
     }
     return checkpoint
   }

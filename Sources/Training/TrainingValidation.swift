@@ -19,7 +19,9 @@ public struct ValidationRow: Sendable, Equatable, Codable {
 }
 
 extension Trainer {
-  /// Restores the centre of some held-out slices with the given weights. The same slices and noise every time.
+  /// Restores the centre of some held-out slices with the given weights.
+  ///
+  /// The same slices and noise every time.
   func validate(_ parameters: ParameterSet, on dataset: PairedDataset) throws -> [ValidationRow] {
     let settings = configuration.schedules
     let clamps = configuration.prediction.clampData

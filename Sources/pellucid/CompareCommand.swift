@@ -42,7 +42,8 @@ struct CompareCommand: ParsableCommand {
         images: volumes, reference: truth, window: pictureWindow?.range ?? range,
         differences: (range.upperBound - range.lowerBound) / 20
       ).picture()
-      _ = try VolumeFile.write(image, to: URL(fileURLWithPath: picture), options: VolumeWriteOptions(ifExists: .replace))
+      _ = try VolumeFile.write(
+        image, to: URL(fileURLWithPath: picture), options: VolumeWriteOptions(ifExists: .replace))
     }
     if json {
       let encoder = JSONEncoder()

@@ -58,7 +58,8 @@ enum TinyTraining {
       command: "test", software: "test")
     return try TrainingRun.run(
       TrainingConfiguration(yaml: yaml(steps: steps)), options: options, read: read,
-      progress: { if case .step = $0 { taken += 1 } }, shouldStop: { stopAfter.map { taken >= $0 && taken > 0 } ?? false })
+      progress: { if case .step = $0 { taken += 1 } },
+      shouldStop: { stopAfter.map { taken >= $0 && taken > 0 } ?? false })
   }
 }
 
@@ -100,7 +101,9 @@ enum TinyTraining {
   }
 
   @Test(
-    arguments: ["{kind: data, skip: condition, residualScale: 0.1}", "{kind: data}", "{kind: noise}", "{kind: velocity}"])
+    arguments: [
+      "{kind: data, skip: condition, residualScale: 0.1}", "{kind: data}", "{kind: noise}", "{kind: velocity}",
+    ])
   func `training lowers the loss of a fixed problem`(prediction: String) throws {
     try withTemporaryFolder { folder in
       let trainer = try TinyTraining.trainer(in: folder, prediction: prediction)
