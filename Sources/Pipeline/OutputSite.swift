@@ -81,7 +81,8 @@ struct OutputSite {
   func reserve(for volume: Volume) throws {
     do {
       try AtomicFile(to: request.output, ifExists: .replace).discard()
-    } catch let error where error.kind == .notFound {
+    } catch {
+      guard error.kind == .notFound else { throw error }
       throw PipelineError(.cannotCreate, error.description)
     }
     let bytesPerVoxel =
