@@ -18,9 +18,9 @@ typedef struct {
 
 // Decodes a whole file strictly: any bad CRC, any missing byte and anything that libpng would merely complain about is
 // an error; text and profile chunks are skipped unread. With `pixels` null only `info` is filled. Otherwise `pixels`
-// gets `width * height * channels` samples of 8 bits, or of 16 bits in machine order where `bit_depth` is 16; `channels`
-// is 3 where `info->colour`, else 1; alpha is dropped. `consumed` is the length up to the end of the last chunk.
-// Returns 0, or -1 with `message` filled. Images above `maximum_extent` in a direction are refused.
+// gets `width * height * channels` samples of 8 bits, or of 16 bits in machine order where `bit_depth` is 16;
+// `channels` is 3 where `info->colour`, else 1; alpha is dropped. `consumed` is the length up to the end of the
+// last chunk. Returns 0, or -1 with `message` filled. Images above `maximum_extent` in a direction are refused.
 int cpng_read(const uint8_t *bytes, size_t count, uint32_t maximum_extent, cpng_info *info, void *pixels,
               size_t pixels_size, size_t *consumed, char message[CPNG_MESSAGE]);
 
