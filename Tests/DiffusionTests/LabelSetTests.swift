@@ -104,3 +104,23 @@ struct LabelSetTests {
     #expect(try LabelSet.subset(of: trained, steps: 2).name == "uniform-2")
   }
 }
+
+@Suite("Label sets without label 0")
+struct LabelSetWithoutZeroTests {
+  @Test("The suffix leaves out label 0 and keeps K")
+  func names() throws {
+    let set = try LabelSet(named: "uniform-10-without-0")
+    #expect(set.labels == [99, 199, 299, 399, 499, 599, 699, 799, 899, 999])
+    #expect(set.steps == 10)
+    #expect(try LabelSet(named: "non-uniform-10-without-0").labels.count == 9)
+    #expect(throws: DiffusionError.self) { try LabelSet(named: "uniform-without-0") }
+  }
+
+  @Test("Fewer steps leave out label 0 as well")
+  func subset() throws {
+    let trained = try LabelSet(named: "uniform-10-without-0")
+    #expect(try LabelSet.subset(of: trained, steps: 10) == trained)
+    #expect(try LabelSet.subset(of: trained, steps: 5).labels == [199, 399, 599, 799, 999])
+    #expect(throws: DiffusionError.self) { try LabelSet.subset(of: trained, steps: 7) }
+  }
+}

@@ -15,7 +15,7 @@ import Testing
     #expect(configuration.architecture.inputChannels == 2)
     #expect(configuration.intensity == .window(low: -1000, high: 1000))
     #expect(configuration.prediction.residualScale == 0.1)
-    #expect(configuration.degradation?.record.levels == [0.25, 0.1667, 0.1])
+    #expect(configuration.degradation?.record.levels == [0.25, 0.1])
     #expect(configuration.training.map(\.slices) == [0...35, 0...107])
     // The validation blocks lie beyond the training blocks, with a gap.
     for (train, held) in zip(configuration.training, configuration.validation) {
