@@ -10,18 +10,23 @@ import TensorCore
 /// - data: (1/BP) Σ w ((y − skip)/r − output)², which is the mean squared error of D = skip + r·output divided by r²,
 ///   so that the loss starts near 1 whatever the residual scale r;
 /// - velocity: (1/BP) Σ w (a·ε − s·y − output)².
+///
+/// For data predictions a configuration may divide each patch's squared error by that of its scan's input, so that the
+/// loss starts at 1 for every scan, and may put an imperfect guess in the place of y within x (`LossSettings`).
 struct DiffusionObjective: Sendable {
   let labels: LabelSet
   let schedule: NoiseSchedule
   let prediction: PredictionRecord
   /// One per label.
   let weights: [Double]
+  let settings: TrainingConfiguration.LossSettings
 
   init(_ configuration: TrainingConfiguration) throws {
     labels = try LabelSet(named: configuration.labelSet)
     schedule = try NoiseSchedule(configuration.schedule)
     prediction = configuration.prediction
     weights = configuration.labelWeights ?? labels.labels.map { _ in 1 }
+    settings = configuration.loss
   }
 
   /// Positions in the label set for a batch: ⌊B/2⌋ + 1 drawn uniformly, then their mirror images, cut to B.
@@ -50,25 +55,31 @@ struct DiffusionObjective: Sendable {
       count: count, random: PhiloxRandomSource(seed: seed, stream: TrainingStream.labels.stream(step)))
     let noise = PhiloxRandomSource(seed: seed, stream: TrainingStream.noise.stream(step)).normal(
       shape: batch.targets.shape)
-    return problem(batch, indices: indices, noise: noise)
+    let random = PhiloxRandomSource(seed: seed, stream: TrainingStream.guesses.stream(step))
+    let errors = (0..<count).map { Float(settings.guessError * random.uniform(at: UInt64($0))) }
+    return problem(batch, indices: indices, noise: noise, guessErrors: errors)
   }
 
-  func problem(_ batch: PatchBatch, indices: [Int], noise: Tensor) -> Problem {
+  /// The problem of given label positions, noise `[B, h, w, 1]` and, one per patch, shares γ of the input's error.
+  func problem(_ batch: PatchBatch, indices: [Int], noise: Tensor, guessErrors: [Float]) -> Problem {
     let count = batch.targets.shape[0]
     let pixels = batch.targets.count / count
     let visited = indices.map { labels.labels[$0] }
     var noisy = Tensor(uninitialized: batch.targets.shape)
+    let guesses = guesses(batch, guessErrors)
     var goal = Tensor(uninitialized: batch.targets.shape)
     let skip = self.skip(batch.conditions)
     for (sample, label) in visited.enumerated() {
       let a = Float(schedule.signal(label)), s = Float(schedule.noise(label))
       let inverse = 1 / prediction.residualScale
       let range = sample * pixels..<(sample + 1) * pixels
-      batch.targets.withUnsafeBuffer { y in
-        noise.withUnsafeBuffer { e in
+      noise.withUnsafeBuffer { e in
+        guesses.withUnsafeBuffer { guess in
           noisy.withUnsafeMutableBuffer { x in
-            for i in range { x[i] = a * y[i] + s * e[i] }
+            for i in range { x[i] = a * guess[i] + s * e[i] }
           }
+        }
+        batch.targets.withUnsafeBuffer { y in
           goal.withUnsafeMutableBuffer { g in
             switch prediction.kind {
             case .noise: for i in range { g[i] = e[i] }
@@ -89,7 +100,27 @@ struct DiffusionObjective: Sendable {
     let reduction = prediction.kind == .noise ? Double(count) : Double(count * pixels)
     return Problem(
       input: Self.input(batch.conditions, noisy), labels: visited, goal: goal,
-      weights: indices.map { weights[$0] / reduction })
+      weights: indices.enumerated().map { weights[$1] * scale(inputError: batch.inputErrors[$0]) / reduction })
+  }
+
+  /// Makes a squared error of the output one that is relative to the input's, if the settings say so.
+  private func scale(inputError: Double) -> Double {
+    guard settings.relativeToInput else { return 1 }
+    let unit = Double(prediction.residualScale)
+    return unit * unit / max(inputError, 1e-8)
+  }
+
+  /// What the noisy images are made of: y + γ(c − y).
+  private func guesses(_ batch: PatchBatch, _ shares: [Float]) -> Tensor {
+    guard shares.contains(where: { $0 != 0 }) else { return batch.targets }
+    let pixels = batch.targets.count / shares.count
+    var guesses = batch.targets
+    guesses.withUnsafeMutableBuffer { y in
+      mean(batch.conditions).withUnsafeBuffer { c in
+        for i in y.indices { y[i] += shares[i / pixels] * (c[i] - y[i]) }
+      }
+    }
+    return guesses
   }
 
   /// The loss of an output and its gradient.
@@ -122,7 +153,10 @@ struct DiffusionObjective: Sendable {
 
   /// What a data prediction adds to the network's output: the mean of the conditions.
   func skip(_ conditions: Tensor) -> Tensor? {
-    guard prediction.kind == .data, prediction.skip == .condition else { return nil }
+    prediction.kind == .data && prediction.skip == .condition ? mean(conditions) : nil
+  }
+
+  private func mean(_ conditions: Tensor) -> Tensor {
     let channels = conditions.shape[3]
     guard channels > 1 else { return conditions }
     let parts = (0..<channels).map { (coefficient: 1 / Double(channels), sample: conditions.channels($0..<$0 + 1)) }

@@ -31,10 +31,10 @@ public struct LowDoseCT: Sendable, Equatable {
 
   /// A simulation; throws `TrainingError` when a parameter is out of range.
   ///
-  /// With the defaults the noise within the body (above −200 HU) has a standard deviation of 27 to 37 HU at a quarter of
-  /// the dose in a chest scan with 0.57 mm pixels, 40 to 62 HU in a stouter one with 0.70 mm.
+  /// With the defaults the noise within the body (above −200 HU) has a standard deviation of 18 to 32 HU at a quarter of
+  /// the dose in a chest scan with 0.57 mm pixels, 19 to 45 HU in a stouter one with 0.70 mm.
   public init(
-    dose: Double, photons: Double = 6e5, views: Int = 720, electronicNoise: Double = 5, apodisation: Double = 0
+    dose: Double, photons: Double = 1.2e6, views: Int = 720, electronicNoise: Double = 5, apodisation: Double = 0
   ) throws {
     guard dose > 0, dose <= 1 else {
       throw TrainingError(.parameter, "a dose of \(dose) makes no sense: give a fraction of normal, such as 0.25")

@@ -39,9 +39,13 @@ public struct ModelExport {
       let condition = entry.condition.map { " from \($0)" } ?? ""
       return "\(entry.path)\(condition), slices \(entry.slices.lowerBound)-\(entry.slices.upperBound): \(entry.source)"
     }
+    let patches = configuration.patches
+    let samples = (0..<checkpoint.state.step).reduce(0) {
+      $0 + patches.count(ofSize: patches.size(seed: configuration.seed, step: $1 + 1))
+    }
     return TrainingRecord(
       data: configuration.training.map(line), heldOut: configuration.validation.map(line),
-      steps: checkpoint.state.step, samples: checkpoint.state.step * configuration.patches.batch,
+      steps: checkpoint.state.step, samples: samples,
       seed: configuration.seed, command: checkpoint.command, configuration: checkpoint.configuration,
       software: software)
   }

@@ -25,6 +25,15 @@ public struct PairedDataset: Sendable {
     var target: PlaneStack
     /// Nil when the conditions are neighbours in `target`.
     var condition: PlaneStack?
+    /// Mean squared error of the input, the mean of the conditions, in squared network units.
+    let inputError: Double
+
+    init(level: Double, target: PlaneStack, condition: PlaneStack?) {
+      self.level = level
+      self.target = target
+      self.condition = condition
+      inputError = condition?.meanSquaredError(against: target) ?? target.neighbourError
+    }
   }
 
   let entries: [Entry]
@@ -105,7 +114,7 @@ private struct PairBuilder {
   }
 
   private func checkSize(_ volume: Volume, _ entry: TrainingConfiguration.DataEntry) throws {
-    let size = configuration.patches.size
+    let size = configuration.patches.sizes.max() ?? 0
     guard volume.rows >= size, volume.columns >= size else {
       throw TrainingError(
         .data, "\(entry.path) has slices of \(volume.columns) × \(volume.rows), smaller than patches of \(size)")

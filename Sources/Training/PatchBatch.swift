@@ -6,6 +6,8 @@ public struct PatchBatch: Sendable {
   public var conditions: Tensor
   /// Clean images, `[n, h, w, 1]`.
   public var targets: Tensor
+  /// Mean squared error of the input of each patch's scan at its strength, in squared network units.
+  public var inputErrors: [Double]
 }
 
 extension PairedDataset {
@@ -14,9 +16,11 @@ extension PairedDataset {
   /// What is drawn depends on the seed and the step alone, so a resumed run sees what it would have seen.
   func batch(_ settings: TrainingConfiguration.PatchSettings, seed: UInt64, step: Int) -> PatchBatch {
     let random = PhiloxRandomSource(seed: seed, stream: TrainingStream.patches.stream(step))
-    var batch = emptyBatch(count: settings.batch, height: settings.size, width: settings.size)
-    for sample in 0..<settings.batch {
-      let place = draw(settings, random, sample)
+    let size = settings.size(seed: seed, step: step)
+    let count = settings.count(ofSize: size)
+    var batch = emptyBatch(count: count, height: size, width: size)
+    for sample in 0..<count {
+      let place = draw(size: size, flips: settings.flips, random, sample)
       write(place, to: &batch, at: sample)
     }
     return batch
@@ -30,7 +34,7 @@ extension PairedDataset {
     var cut: PlaneStack.Cut
   }
 
-  func draw(_ settings: TrainingConfiguration.PatchSettings, _ random: PhiloxRandomSource, _ sample: Int) -> Place {
+  func draw(size: Int, flips: Bool, _ random: PhiloxRandomSource, _ sample: Int) -> Place {
     let first = UInt64(sample * 8)
     let entry = weightedEntry(random.uniform(at: first))
     let variants = entries[entry].variants
@@ -39,10 +43,9 @@ extension PairedDataset {
     let plane = planes.lowerBound + random.integer(below: planes.count, at: first + 2)
     let target = variants[variant].target
     var cut = PlaneStack.Cut(
-      row: random.integer(below: target.rows - settings.size + 1, at: first + 3),
-      column: random.integer(below: target.columns - settings.size + 1, at: first + 4), height: settings.size,
-      width: settings.size)
-    if settings.flips {
+      row: random.integer(below: target.rows - size + 1, at: first + 3),
+      column: random.integer(below: target.columns - size + 1, at: first + 4), height: size, width: size)
+    if flips {
       let turn = random.integer(below: 8, at: first + 5)
       cut.flipRows = turn & 1 != 0
       cut.flipColumns = turn & 2 != 0
@@ -63,7 +66,7 @@ extension PairedDataset {
   func emptyBatch(count: Int, height: Int, width: Int) -> PatchBatch {
     PatchBatch(
       conditions: Tensor(uninitialized: [count, height, width, conditionChannels]),
-      targets: Tensor(uninitialized: [count, height, width, 1]))
+      targets: Tensor(uninitialized: [count, height, width, 1]), inputErrors: Array(repeating: 0, count: count))
   }
 
   func write(_ place: Place, to batch: inout PatchBatch, at sample: Int) {
@@ -72,6 +75,7 @@ extension PairedDataset {
     batch.targets.withUnsafeMutableBuffer {
       variant.target.write(place.cut, of: place.plane, to: $0.baseAddress! + sample * pixels, stride: 1)
     }
+    batch.inputErrors[sample] = variant.inputError
     let channels = conditionChannels
     batch.conditions.withUnsafeMutableBuffer {
       let base = $0.baseAddress! + sample * pixels * channels
@@ -109,12 +113,21 @@ extension PairedDataset {
   }
 }
 
+extension TrainingConfiguration.PatchSettings {
+  /// The size that a step draws.
+  func size(seed: UInt64, step: Int) -> Int {
+    sizes[PhiloxRandomSource(seed: seed, stream: TrainingStream.sizes.stream(step)).integer(below: sizes.count, at: 0)]
+  }
+}
+
 /// Independent uses of the training seed: the upper bits of the random stream; the lower bits are the step.
 enum TrainingStream: UInt64 {
   case patches = 1
   case labels = 2
   case noise = 3
   case validation = 4
+  case guesses = 5
+  case sizes = 6
 
   func stream(_ step: Int) -> UInt64 { rawValue << 56 | UInt64(step) }
 }

@@ -61,6 +61,31 @@ struct PlaneStack: Sendable, Equatable {
   }
 }
 
+extension PlaneStack {
+  /// Mean squared difference from a stack of the same shape, in squared network units.
+  func meanSquaredError(against other: PlaneStack) -> Double {
+    precondition(values.count == other.values.count)
+    var sum = 0.0
+    for (a, b) in zip(values, other.values) {
+      let difference = Double(Int32(a) - Int32(b))
+      sum += difference * difference
+    }
+    return sum / (32767 * 32767) / Double(values.count)
+  }
+
+  /// Mean squared difference of the inner planes from the mean of their two neighbours, in squared network units.
+  var neighbourError: Double {
+    guard planes > 2 else { return 0 }
+    let size = rows * columns
+    var sum = 0.0
+    for i in size..<(planes - 1) * size {
+      let difference = Double(values[i]) - 0.5 * (Double(values[i - size]) + Double(values[i + size]))
+      sum += difference * difference
+    }
+    return sum / (32767 * 32767) / Double((planes - 2) * size)
+  }
+}
+
 /// Simulated scans on disk, so that a training run that starts again does not simulate again.
 ///
 /// A file is named by the digest of everything that made it and holds the digest of what it holds: a damaged one is

@@ -43,6 +43,8 @@ public struct Trainer: Sendable {
     public var gradientNorm: Double
     /// The learning rate that was used.
     public var learningRate: Double
+    /// Pixels that were seen, in patches of the smallest size.
+    public var samples: Int
   }
 
   /// The state before the first step.
@@ -71,7 +73,9 @@ public struct Trainer: Sendable {
     ExponentialMovingAverage(decay: optimizer.emaDecay, warmUp: optimizer.emaWarmUp).update(
       &state.average, with: state.parameters, step: step)
     state.step = step
-    return StepReport(loss: loss, gradientNorm: norm, learningRate: rate)
+    let smallest = configuration.patches.sizes.min() ?? 1
+    return StepReport(
+      loss: loss, gradientNorm: norm, learningRate: rate, samples: batch.targets.count / (smallest * smallest))
   }
 
   /// The learning rate of a step (the first is 1): a linear rise, then half a cosine from the largest to the last.

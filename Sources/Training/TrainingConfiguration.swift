@@ -29,6 +29,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var training: [DataEntry]
   /// What it is measured on while it trains; never trained on.
   public var validation: [DataEntry]
+  /// What the loss allows for.
+  public var loss: LossSettings
   /// How patches are cut.
   public var patches: PatchSettings
   /// How the weights follow the loss.
@@ -68,14 +70,39 @@ public struct TrainingConfiguration: Sendable, Equatable {
     public var source: String
   }
 
+  /// What the loss allows for; both are for data predictions.
+  public struct LossSettings: Sendable, Equatable {
+    /// Whether errors count relative to the mean squared error of the input, for each scan and strength.
+    ///
+    /// Quality is told in decibels, which are relative too; without it the noisiest scans rule the loss.
+    public var relativeToInput = false
+    /// Largest share of the input's error in the guess that the noisy image is made of, 0 for none.
+    ///
+    /// While it samples, a model finds its own guess in the noisy image, and the error of the guess is what was not
+    /// removed of the input's. A network that met only true images there takes this error for the truth, as input and
+    /// guess agree on it. So train it on a·(y + γ(c − y)) + s·ε, γ uniform from 0 to this; y is the clean image, c the
+    /// mean of the conditions. A form of the input perturbation of Ning et al., "Input perturbation reduces exposure
+    /// bias in diffusion models" (2023), whose perturbation is white noise.
+    public var guessError = 0.0
+  }
+
   /// How patches are cut.
   public struct PatchSettings: Sendable, Equatable {
-    /// Rows and columns of a patch.
-    public var size: Int
-    /// Patches per step.
+    /// Rows and columns of a patch; each step draws one of the sizes.
+    ///
+    /// Group normalisation takes its statistics from the whole image, so a network that saw nothing but small patches
+    /// loses on whole slices. A size that is listed twice is drawn twice as often.
+    public var sizes: [Int]
+    /// Patches per step at the smallest size; larger ones come in proportionally fewer, at least one.
     public var batch: Int
     /// Whether patches are mirrored and transposed at random (eight ways); off where left and right matter.
     public var flips: Bool
+
+    /// Patches per step of a size.
+    public func count(ofSize size: Int) -> Int {
+      let smallest = sizes.min() ?? size
+      return max(1, batch * smallest * smallest / (size * size))
+    }
   }
 
   /// How the weights follow the loss.

@@ -36,7 +36,7 @@ extension TrainingConfiguration {
       root, path: "",
       keys: [
         "name", "task", "network", "labels", "labelWeights", "schedule", "prediction", "intensity", "envelope",
-        "degradation", "data", "patches", "optimizer", "report", "seed", "licence", "citation", "intendedUse",
+        "degradation", "data", "loss", "patches", "optimizer", "report", "seed", "licence", "citation", "intendedUse",
       ])
     name = try file.string("name")
     task = try file.choice("task")
@@ -51,6 +51,7 @@ extension TrainingConfiguration {
     let data = try file.mapping("data", keys: ["training", "validation"])
     training = try Self.entries(data, "training")
     validation = data.has("validation") ? try Self.entries(data, "validation") : []
+    loss = try Self.loss(file)
     patches = try Self.patches(file)
     optimizer = try Self.optimizer(file)
     schedules = try Self.report(file)
@@ -85,8 +86,11 @@ extension TrainingConfiguration {
       }
     }
     let multiple = architecture.sizeMultiple
-    guard patches.size % multiple == 0, schedules.validationSize % multiple == 0 else {
+    guard patches.sizes.allSatisfy({ $0 % multiple == 0 }), schedules.validationSize % multiple == 0 else {
       throw file.error("patches", "and validation must have a size that is a multiple of \(multiple) for this network")
+    }
+    if prediction.kind != .data, loss != LossSettings() {
+      throw file.error("loss", "relativeToInput and guessError need a data prediction")
     }
     for entry in training + validation {
       switch task {
@@ -196,10 +200,22 @@ extension TrainingConfiguration {
     return entries
   }
 
+  private static func loss(_ file: StrictMapping) throws -> LossSettings {
+    guard file.has("loss") else { return LossSettings() }
+    let map = try file.mapping("loss", keys: ["relativeToInput", "guessError"])
+    return LossSettings(
+      relativeToInput: try map.bool("relativeToInput", default: false),
+      guessError: try map.double("guessError", in: 0...1, default: 0))
+  }
+
   private static func patches(_ file: StrictMapping) throws -> PatchSettings {
-    let map = try file.mapping("patches", keys: ["size", "batch", "flips"])
+    let map = try file.mapping("patches", keys: ["sizes", "batch", "flips"])
+    let sizes = try map.ints("sizes")
+    guard !sizes.isEmpty, sizes.allSatisfy((8...1024).contains) else {
+      throw map.error("sizes", "must hold sizes in 8...1024, at least one")
+    }
     return PatchSettings(
-      size: try map.int("size", in: 8...1024), batch: try map.int("batch", in: 1...1024, default: 16),
+      sizes: sizes, batch: try map.int("batch", in: 1...1024, default: 16),
       flips: try map.bool("flips", default: true))
   }
 

@@ -61,7 +61,7 @@ public struct TrainingRun {
     public var steps: Int
     /// Loss, averaged over about fifty steps.
     public var loss: Double
-    /// Patches per second, averaged likewise.
+    /// Patches per second, averaged likewise; larger ones count as so many of the smallest size.
     public var samplesPerSecond: Double
     /// Seconds left at this speed, validation not counted.
     public var secondsLeft: Double
@@ -163,7 +163,7 @@ public struct TrainingRun {
   private mutating func go(_ shouldStop: () -> Bool) throws -> Outcome {
     let settings = trainer.configuration.schedules
     let steps = trainer.configuration.optimizer.steps
-    var meter = SpeedMeter(batch: trainer.configuration.patches.batch)
+    var meter = SpeedMeter()
     var saved = Date()
     if state.step == 0 { try validate() }
     while state.step < steps {
@@ -225,16 +225,15 @@ public struct TrainingRun {
 
 /// Averages of what steps report.
 private struct SpeedMeter {
-  private let batch: Int
   private var last = ContinuousClock.now
   private var smoothLoss: Double?
   private var smoothSeconds: Double?
+  private var smoothSamples: Double?
+  private var samples = 0
   private var losses: [Double] = []
   private var norms: [Double] = []
   private var seconds = 0.0
   private var rate = 0.0
-
-  init(batch: Int) { self.batch = batch }
 
   /// Time until the next step is not the steps'.
   mutating func pause() { last = .now }
@@ -245,6 +244,8 @@ private struct SpeedMeter {
     last = now
     smoothLoss = smoothLoss.map { 0.98 * $0 + 0.02 * report.loss } ?? report.loss
     smoothSeconds = smoothSeconds.map { 0.98 * $0 + 0.02 * elapsed } ?? elapsed
+    smoothSamples = smoothSamples.map { 0.98 * $0 + 0.02 * Double(report.samples) } ?? Double(report.samples)
+    samples += report.samples
     losses.append(report.loss)
     norms.append(report.gradientNorm)
     seconds += elapsed
@@ -254,7 +255,7 @@ private struct SpeedMeter {
   func progress(step: Int, steps: Int) -> TrainingRun.Progress {
     let perStep = max(smoothSeconds ?? 0, 1e-9)
     return TrainingRun.Progress(
-      step: step, steps: steps, loss: smoothLoss ?? 0, samplesPerSecond: Double(batch) / perStep,
+      step: step, steps: steps, loss: smoothLoss ?? 0, samplesPerSecond: (smoothSamples ?? 0) / perStep,
       secondsLeft: perStep * Double(steps - step))
   }
 
@@ -262,11 +263,12 @@ private struct SpeedMeter {
     defer {
       losses = []
       norms = []
+      samples = 0
       seconds = 0
     }
     let count = Double(max(losses.count, 1))
     return TrainingLog.Line(
       step: step, loss: losses.reduce(0, +) / count, gradientNorm: norms.reduce(0, +) / count, learningRate: rate,
-      samplesPerSecond: Double(losses.count * batch) / max(seconds, 1e-9))
+      samplesPerSecond: Double(samples) / max(seconds, 1e-9))
   }
 }

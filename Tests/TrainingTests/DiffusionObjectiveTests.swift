@@ -7,13 +7,18 @@ import Testing
 @testable import Training
 
 @Suite struct DiffusionObjectiveTests {
-  static func objective(_ prediction: String) throws -> DiffusionObjective {
-    try DiffusionObjective(TrainingConfiguration(yaml: TinyTraining.yaml(prediction: prediction)))
+  static func objective(_ prediction: String, loss: String = "{}") throws -> DiffusionObjective {
+    try DiffusionObjective(TrainingConfiguration(yaml: TinyTraining.yaml(prediction: prediction, loss: loss)))
+  }
+
+  /// Without an error in the guess.
+  static func problem(_ objective: DiffusionObjective, indices: [Int], noise: Tensor) -> DiffusionObjective.Problem {
+    objective.problem(batch, indices: indices, noise: noise, guessErrors: [0, 0, 0])
   }
 
   static let batch = PatchBatch(
     conditions: PhiloxRandomSource(seed: 1).normal(shape: [3, 4, 4, 1]),
-    targets: PhiloxRandomSource(seed: 2).normal(shape: [3, 4, 4, 1]))
+    targets: PhiloxRandomSource(seed: 2).normal(shape: [3, 4, 4, 1]), inputErrors: [0.5, 2, 4])
   static let kinds = [
     "{kind: data, skip: condition, residualScale: 0.1}", "{kind: data, residualScale: 2}", "{kind: noise}",
     "{kind: velocity}",
@@ -40,7 +45,7 @@ import Testing
   ) throws {
     let objective = try Self.objective(kind)
     let noise = PhiloxRandomSource(seed: 3).normal(shape: [3, 4, 4, 1])
-    let problem = objective.problem(Self.batch, indices: [0, 4, 10], noise: noise)
+    let problem = Self.problem(objective, indices: [0, 4, 10], noise: noise)
     #expect(objective.loss(problem.goal, problem).loss == 0)
     let x = problem.input.channels(1..<2)
     let prediction = objective.prediction(problem.goal, conditions: Self.batch.conditions)
@@ -56,7 +61,7 @@ import Testing
   @Test(arguments: kinds) func `the gradient agrees with finite differences`(kind: String) throws {
     let objective = try Self.objective(kind)
     let noise = PhiloxRandomSource(seed: 3).normal(shape: [3, 4, 4, 1])
-    let problem = objective.problem(Self.batch, indices: [0, 4, 10], noise: noise)
+    let problem = Self.problem(objective, indices: [0, 4, 10], noise: noise)
     let output = PhiloxRandomSource(seed: 6).normal(shape: [3, 4, 4, 1])
     let gradient = objective.loss(output, problem).gradient
     for index in [0, 17, 47] {
@@ -73,11 +78,64 @@ import Testing
     let ones = Tensor(repeating: 1, shape: [3, 4, 4, 1])
     // Every pixel is off by one: 16 per patch for noise, 1 for the mean forms.
     let eps = try Self.objective("{kind: noise}")
-    #expect(eps.loss(ones, eps.problem(Self.batch, indices: [0, 1, 2], noise: noise)).loss == 16)
+    #expect(eps.loss(ones, Self.problem(eps, indices: [0, 1, 2], noise: noise)).loss == 16)
     let data = try Self.objective("{kind: data}")
-    let problem = data.problem(Self.batch, indices: [0, 1, 2], noise: noise)
+    let problem = Self.problem(data, indices: [0, 1, 2], noise: noise)
     let off = Tensor.linearCombination([(1, problem.goal), (1, ones)])
     #expect(abs(data.loss(off, problem).loss - 1) < 1e-6)
+  }
+
+  @Test func `relative losses of inputs as they come are one`() throws {
+    let objective = try Self.objective(Self.kinds[0], loss: "{relativeToInput: true}")
+    var batch = Self.batch
+    batch.inputErrors = (0..<3).map { sample in
+      let range = sample..<sample + 1
+      return zip(batch.conditions.slice(range).values, batch.targets.slice(range).values).reduce(0) {
+        $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) / 16
+      }
+    }
+    let noise = PhiloxRandomSource(seed: 3).normal(shape: [3, 4, 4, 1])
+    let problem = objective.problem(batch, indices: [0, 1, 2], noise: noise, guessErrors: [0, 0, 0])
+    // A network that adds nothing leaves the whole error of every input.
+    let nothing = Tensor(repeating: 0, shape: [3, 4, 4, 1])
+    #expect(abs(objective.loss(nothing, problem).loss - 1) < 1e-5)
+    for sample in 0..<3 {
+      let one = objective.loss(nothing, problem).gradient.slice(sample..<sample + 1).values
+      let goal = problem.goal.slice(sample..<sample + 1).values
+      // d/do of Σ (o − g)² r² / (3·16·error) at o = 0.
+      let factor = -2 * 0.01 / (48 * batch.inputErrors[sample])
+      #expect(zip(one, goal).allSatisfy { abs(Double($0) - factor * Double($1)) < 1e-4 * abs(factor) })
+    }
+  }
+
+  @Test func `a guess with an error lies between the clean image and the condition, and leaves the goal alone`() throws
+  {
+    let objective = try Self.objective(Self.kinds[0], loss: "{guessError: 0.5}")
+    let silence = Tensor(repeating: 0, shape: [3, 4, 4, 1])
+    let problem = objective.problem(Self.batch, indices: [0, 4, 10], noise: silence, guessErrors: [0, 0.5, 1])
+    let x = problem.input.channels(1..<2)
+    let y = Self.batch.targets, c = Self.batch.conditions
+    for (sample, share) in ([0, 0.5, 1] as [Float]).enumerated() {
+      let a = Float(objective.schedule.signal(problem.labels[sample]))
+      let range = sample * 16..<(sample + 1) * 16
+      #expect(range.allSatisfy { abs(x.values[$0] - a * (y.values[$0] * (1 - share) + share * c.values[$0])) < 1e-6 })
+    }
+    #expect(problem.goal == Self.problem(objective, indices: [0, 4, 10], noise: silence).goal)
+    // What a step draws: within the setting, one per patch, the same again.
+    let drawn = objective.problem(Self.batch, seed: 1, step: 5)
+    let none = try Self.objective(Self.kinds[0]).problem(Self.batch, seed: 1, step: 5)
+    #expect(drawn.input != none.input && drawn.goal == none.goal && drawn.labels == none.labels)
+    #expect(objective.problem(Self.batch, seed: 1, step: 5).input == drawn.input)
+    for sample in 0..<3 {
+      let a = Float(objective.schedule.signal(drawn.labels[sample]))
+      let shares = (sample * 16..<(sample + 1) * 16).map { i in
+        (drawn.input.channels(1..<2).values[i] - none.input.channels(1..<2).values[i])
+          / (a * (c.values[i] - y.values[i]))
+      }
+      // Where little of the image is in x, its rounding is large beside it.
+      guard a > 0.5 else { continue }
+      #expect(shares.allSatisfy { $0 > 0 && $0 < 0.5 && abs($0 - shares[0]) < 1e-3 })
+    }
   }
 
   @Test func `PSNR of a known error is known`() {

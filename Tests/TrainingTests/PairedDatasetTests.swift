@@ -57,9 +57,8 @@ import Volumes
 
   @Test func `samples follow the weights and stay inside`() {
     let dataset = Self.dataset([1, 3])
-    let settings = TrainingConfiguration.PatchSettings(size: 3, batch: 1, flips: true)
     let random = PhiloxRandomSource(seed: 1)
-    let places = (0..<4000).map { dataset.draw(settings, random, $0) }
+    let places = (0..<4000).map { dataset.draw(size: 3, flips: true, random, $0) }
     let share = Double(places.count { $0.entry == 1 }) / 4000
     #expect(abs(share - 0.75) < 0.03)
     #expect(Set(places.map(\.plane)) == [0, 1, 2, 3])
@@ -69,7 +68,7 @@ import Volumes
 
   @Test func `the same step draws the same patches, another step others`() {
     let dataset = Self.dataset([1])
-    let settings = TrainingConfiguration.PatchSettings(size: 4, batch: 5, flips: true)
+    let settings = TrainingConfiguration.PatchSettings(sizes: [4], batch: 5, flips: true)
     let first = dataset.batch(settings, seed: 3, step: 10)
     #expect(dataset.batch(settings, seed: 3, step: 10).targets == first.targets)
     #expect(dataset.batch(settings, seed: 3, step: 11).targets != first.targets)
@@ -78,9 +77,31 @@ import Volumes
     #expect(first.conditions.values == first.targets.values)
   }
 
+  @Test func `steps draw their patch size as often as it is listed, and fewer of the larger`() {
+    let dataset = Self.dataset([1])
+    let settings = TrainingConfiguration.PatchSettings(sizes: [2, 2, 2, 4], batch: 5, flips: true)
+    var shapes: [[Int]: Int] = [:]
+    for step in 1...400 { shapes[dataset.batch(settings, seed: 1, step: step).targets.shape, default: 0] += 1 }
+    // Five of 2 × 2; in place of these 1.25, so one, of 4 × 4.
+    #expect(Set(shapes.keys) == [[5, 2, 2, 1], [1, 4, 4, 1]])
+    #expect(abs((shapes[[5, 2, 2, 1]] ?? 0) - 300) < 35)
+    #expect(TrainingConfiguration.PatchSettings(sizes: [64, 512], batch: 16, flips: true).count(ofSize: 512) == 1)
+  }
+
+  @Test func `the error of an input is the mean square of its difference from the target`() {
+    let target = PlaneStack(Tensor(repeating: 0.25, shape: [3, 2, 2]))
+    let condition = PlaneStack(
+      Tensor([0.25, 0.25, 0.25, 0.75, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, 0.25, -0.25], shape: [3, 2, 2]))
+    #expect(abs(PairedDataset.Variant(level: 1, target: target, condition: condition).inputError - 0.5 / 12) < 1e-5)
+    let ramp = PlaneStack(Tensor([0, 0.5, 0.25, 0.5], shape: [4, 1, 1]))
+    // 0.5 − (0 + 0.25)/2 = 0.375 and 0.25 − 0.5 = −0.25.
+    let expected = (0.375 * 0.375 + 0.25 * 0.25) / 2
+    #expect(abs(PairedDataset.Variant(level: 1, target: ramp, condition: nil).inputError - expected) < 1e-4)
+  }
+
   @Test func `for super-resolution the conditions are the neighbours`() {
     let dataset = Self.dataset([1], fromNeighbours: true)
-    let batch = dataset.batch(.init(size: 4, batch: 8, flips: true), seed: 1, step: 1)
+    let batch = dataset.batch(.init(sizes: [4], batch: 8, flips: true), seed: 1, step: 1)
     let targets = batch.targets.values, conditions = batch.conditions.values
     for i in targets.indices {
       #expect(Int(((targets[i] - conditions[2 * i]) * 32767).rounded()) == 100)
@@ -113,7 +134,7 @@ import Volumes
 
   @Test func `slices that are not there and patches that do not fit are refused`() throws {
     try withTemporaryFolder { folder in
-      for (from, to) in [("slices: 0-3", "slices: 0-6"), ("size: 8,", "size: 17,")] {
+      for (from, to) in [("slices: 0-3", "slices: 0-6"), ("sizes: [8]", "sizes: [20]")] {
         let configuration = try TrainingConfiguration(
           yaml: TinyTraining.yaml().replacingOccurrences(of: from, with: to))
         #expect {

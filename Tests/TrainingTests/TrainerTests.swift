@@ -10,7 +10,10 @@ import Volumes
 
 /// A tiny network on made-up scans.
 enum TinyTraining {
-  static func yaml(prediction: String = "{kind: data, skip: condition, residualScale: 0.1}", steps: Int = 6) -> String {
+  static func yaml(
+    prediction: String = "{kind: data, skip: condition, residualScale: 0.1}", steps: Int = 6, loss: String = "{}",
+    sizes: String = "[8]"
+  ) -> String {
     """
     name: tiny
     task: denoise
@@ -21,7 +24,8 @@ enum TinyTraining {
     data:
       training: [{path: a.nii, slices: 0-3, source: made up}, {path: b.nii, slices: 1-2, weight: 0.5, source: made up}]
       validation: [{path: b.nii, slices: 4-5, source: made up}]
-    patches: {size: 8, batch: 4}
+    loss: \(loss)
+    patches: {sizes: \(sizes), batch: 4}
     optimizer: {steps: \(steps), learningRate: 2.0e-3, warmupSteps: 2, clipNorm: 1, emaDecay: 0.9}
     report: {logEvery: 1, validateEvery: 3, validationSlices: 1, validationSize: 8, checkpointEvery: 100}
     seed: 7

@@ -16,6 +16,7 @@ import Testing
     #expect(configuration.intensity == .window(low: -1000, high: 1000))
     #expect(configuration.prediction.residualScale == 0.1)
     #expect(configuration.degradation?.record.levels == [0.25, 0.1])
+    #expect(configuration.loss == .init(relativeToInput: true, guessError: 0.4))
     #expect(configuration.training.map(\.slices) == [0...35, 0...107])
     // The validation blocks lie beyond the training blocks, with a gap.
     for (train, held) in zip(configuration.training, configuration.validation) {
@@ -34,7 +35,11 @@ import Testing
     ("levels: [0.05, 0.1]", "levels: []", "at least one"),
     ("levels: [0.05, 0.1]", "levels: [-1]", "noise level"),
     ("window: [0, 100]", "window: [100, 0]", "low below high"),
-    ("size: 8,", "size: 7.5,", "whole number"),
+    ("sizes: [8]", "sizes: [7.5]", "whole number"),
+    ("sizes: [8]", "sizes: []", "at least one"),
+    ("sizes: [8]", "sizes: [8, 4]", "8...1024"),
+    ("loss: {}", "loss: {guessError: 2}", "0.0...1.0"),
+    ("kind: data, skip: condition, residualScale: 0.1}\n", "kind: velocity}\n", "data prediction"),
     ("name: tiny", "nom: tiny", "\"name\""),
     ("baseChannels: 32", "baseChannels: 33", "multiple"),
     ("task: denoise", "task: translate", "pairs"),
@@ -46,7 +51,8 @@ import Testing
 
   @Test(arguments: mistakes.indices) func `a mistake is refused with the line or the key that was meant`(index: Int) {
     let mistake = Self.mistakes[index]
-    let good = TinyTraining.yaml()
+    let good = TinyTraining.yaml(
+      loss: mistake.from.hasPrefix("kind: data, skip: condition") ? "{guessError: 0.5}" : "{}")
     let bad = good.replacingOccurrences(of: mistake.from, with: mistake.to)
     #expect(bad != good)
     #expect {

@@ -1,0 +1,165 @@
+import Foundation
+import Models
+import Testing
+import Volumes
+
+@Suite("From a clean scan to a model in use: degrade, train, models, evaluate and run, as processes")
+struct TrainingCommandTests {
+  /// A training of three steps on two made-up scans.
+  private static let configuration = """
+    name: little
+    task: denoise
+    network: {baseChannels: 32, channelMultipliers: [1], residualBlocks: 1, bottleneckAttention: false}
+    labels: uniform-10-without-0
+    prediction: {kind: data, skip: condition, residualScale: 0.1}
+    intensity: {window: [-1000, 1000]}
+    degradation: {kind: low-dose-ct, levels: [0.5, 0.2], parameters: {photons: 20000, views: 30}}
+    data:
+      training: [{path: scan.nii, slices: 0-2, source: made up}]
+      validation: [{path: scan.nii, slices: 4-5, source: made up}]
+    loss: {relativeToInput: true, guessError: 0.3}
+    patches: {sizes: [16, 32], batch: 4}
+    optimizer: {steps: 3, learningRate: 1.0e-3}
+    report: {logEvery: 1, validateEvery: 3, validationSlices: 1, validationSize: 32, checkpointEvery: 2}
+    """
+
+  /// A scene with the scan and the configuration, and the training run if asked for.
+  private func with(trained: Bool, _ body: (Scene) throws -> Void) throws {
+    try Scene.with { scene in
+      _ = try scene.input("scan.nii", NIfTIBytes.phantom([40, 40, 6]).data)
+      try Data(Self.configuration.utf8).write(to: scene.folder.appendingPathComponent("little.yaml"))
+      if trained {
+        let outcome = try scene.execute(train)
+        #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+      }
+      try body(scene)
+    }
+  }
+
+  private let train = ["train", "little.yaml", "--data-folder", "in", "--output", "run"]
+  private let model = "run/model.safetensors"
+
+  private func bytes(_ name: String, _ scene: Scene) throws -> Data {
+    try Data(contentsOf: scene.folder.appendingPathComponent(name))
+  }
+
+  private func object(_ outcome: Executable.Outcome) throws -> [String: Any] {
+    #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+    return try #require(try JSONSerialization.jsonObject(with: Data(outcome.standardOutput.utf8)) as? [String: Any])
+  }
+
+  @Test("degrading is recorded, depends on the seed alone, and leaves what stands")
+  func degrade() throws {
+    try with(trained: false) { scene in
+      func degrade(_ name: String, seed: Int, _ more: String...) throws -> Executable.Outcome {
+        try scene.execute(
+          [
+            "degrade", "in/scan.nii", "-o", "out/\(name)", "--kind", "low-dose-ct", "--dose", "0.1", "--seed",
+            "\(seed)",
+          ]
+            + more)
+      }
+      let record = try object(try degrade("a.nii", seed: 1, "--json"))
+      #expect(record["kind"] as? String == "low-dose-ct" && record["level"] as? Double == 0.1)
+      #expect(record["seed"] as? Int == 1)
+      #expect(try contents(of: scene.outputs) == ["a.nii", "a.nii.json"])
+      #expect(try degrade("b.nii", seed: 1).exitCode == 0)
+      #expect(try degrade("c.nii", seed: 2).exitCode == 0)
+      #expect(try bytes("out/a.nii", scene) == bytes("out/b.nii", scene))
+      #expect(try bytes("out/a.nii", scene) != bytes("out/c.nii", scene))
+      let again = try degrade("a.nii", seed: 2)
+      #expect(again.exitCode == 73 && again.errorLines.count == 1, "\(again.standardError)")
+      #expect(try bytes("out/a.nii", scene) == bytes("out/b.nii", scene))
+    }
+  }
+
+  @Test("degrading for a model takes kind and parameters from its card, at a level that the card names")
+  func degradeForModel() throws {
+    try with(trained: true) { scene in
+      let arguments = ["degrade", "in/scan.nii", "--model", model, "--seed", "5", "--json"]
+      let record = try object(try scene.execute(arguments + ["-o", "out/low.nii"]))
+      #expect(record["model"] as? String == "little" && record["level"] as? Double == 0.2)
+      let parameters = try #require(record["parameters"] as? [String: Double])
+      #expect(parameters["photons"] == 20000 && parameters["views"] == 30)
+      // The same by hand.
+      let byHand = try scene.execute([
+        "degrade", "in/scan.nii", "-o", "out/hand.nii", "--kind", "low-dose-ct", "--dose", "0.2", "--photons", "20000",
+        "--views", "30", "--seed", "5",
+      ])
+      #expect(byHand.exitCode == 0, "\(byHand.standardError)")
+      #expect(try bytes("out/low.nii", scene) == bytes("out/hand.nii", scene))
+    }
+  }
+
+  @Test("a training leaves a model that is listed, verified, exported, evaluated and run")
+  func trainToRun() throws {
+    try with(trained: true) { scene in
+      let files = try contents(of: scene.folder.appendingPathComponent("run")).filter { !$0.hasPrefix("cache") }
+      #expect(files == ["checkpoint", "configuration.yaml", "log.jsonl", "loss.svg", "model.safetensors"])
+      let card = try object(try scene.execute(["models", "info", model, "--json"]))
+      #expect(String(describing: card).contains("little"))
+      #expect(try scene.execute(["models", "verify", model]).exitCode == 0)
+      let listed = try scene.execute(
+        ["models", "ls"], environment: ["PELLUCID_MODELS": scene.folder.appendingPathComponent("run").path])
+      #expect(
+        listed.exitCode == 0 && listed.standardOutput.contains("run/model.safetensors"), "\(listed.standardOutput)")
+      let half = try scene.execute(["train", "--export", "run/checkpoint", "-o", "half.safetensors", "--half"])
+      #expect(half.exitCode == 0, "\(half.standardError)")
+      #expect(try bytes("half.safetensors", scene).count < bytes(model, scene).count)
+
+      let report = try object(
+        try scene.execute([
+          "evaluate", "--model", model, "--data", "in/scan.nii", "--slices", "4-5", "--samplers", "ddim,pfdiff-1_1",
+          "--seeds", "2", "--levels", "0.2", "--json",
+        ]))
+      let rows = try #require(report["rows"] as? [[String: Any]])
+      let methods = rows.compactMap { $0["method"] as? String }
+      for method in ["input", "ddim", "pfdiff", "gaussian", "non-local means"] {
+        #expect(methods.contains { $0.lowercased().contains(method) }, "\(method) is not in \(methods)")
+      }
+
+      let run = try scene.execute(["run", "in/scan.nii", "-o", "out/clear.nii", "--model", model])
+      #expect(run.exitCode == 0, "\(run.standardError)")
+      #expect(try VolumeFile.read(scene.outputs.appendingPathComponent("clear.nii")).slices == 6)
+    }
+  }
+
+  @Test("a training is not overwritten, goes on when asked to, and gives the bytes of one that was never stopped")
+  func resume() throws {
+    try with(trained: true) { scene in
+      let again = try scene.execute(train)
+      #expect(again.exitCode == 73 && again.errorLines.last?.contains("--resume") == true, "\(again.standardError)")
+      // Killed at any moment, it goes on to the same bits.
+      let killed = Array(train.dropLast() + ["killed"])
+      for delay in [0.05, 0.4] { try Executable.runAndKill(killed + ["--resume"], in: scene.folder, after: delay) }
+      let resumed = try scene.execute(killed + ["--resume"])
+      #expect(resumed.exitCode == 0, "\(resumed.standardError)")
+      #expect(try bytes("killed/model.safetensors", scene) == bytes(model, scene))
+    }
+  }
+
+  @Test("a published checkpoint is imported with what it does not say, and refused without")
+  func importCheckpoint() throws {
+    try Scene.with { scene in
+      let checkpoint = Repository.root.appendingPathComponent("Tests/ModelsTests/Fixtures/official.pth").path
+      let whole = [
+        "models", "import", checkpoint, "-o", "official.safetensors", "--label-set", "uniform-10", "--task", "denoise",
+        "--window", "-1000,1000", "--modality", "CT",
+      ]
+      let outcome = try scene.execute(whole)
+      #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+      let card = try ModelFile.read(scene.folder.appendingPathComponent("official.safetensors")).card
+      #expect(card.task == .denoise && card.labelSet.labels.count == 11 && card.envelope.modality == "CT")
+      #expect(card.intensity == .window(low: -1000, high: 1000))
+      for option in ["--label-set", "--task", "--window", "--modality"] {
+        let index = try #require(whole.firstIndex(of: option))
+        var partial = whole
+        partial.removeSubrange(index...index + 1)
+        partial[4] = "partial.safetensors"
+        let refusal = try scene.execute(partial)
+        #expect(refusal.exitCode == 64, "without \(option): \(refusal.exitCode) \(refusal.standardError)")
+        #expect(try !contents(of: scene.folder).contains("partial.safetensors"))
+      }
+    }
+  }
+}
