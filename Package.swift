@@ -127,7 +127,9 @@ let package = Package(
       ], swiftSettings: numeric),
     .testTarget(
       name: "EndToEndTests",
-      dependencies: ["pellucid", "Models", "Diffusion", "Volumes", "TensorCore", "DurableFiles", "TestSupport"],
+      dependencies: [
+        "pellucid", "Models", "NeuralNet", "Diffusion", "Volumes", "TensorCore", "DurableFiles", "TestSupport",
+      ],
       swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]

@@ -15,7 +15,7 @@ echo
 for repeat in 1 2 3; do
   for threads in $(printf '%s\n' 1 "$(nproc)" | sort -nu); do
     "$pellucid" run SampleData/ct-lowdose.nii.gz -o "$out/threads-$threads-run-$repeat.nii.gz" --model ct-denoise \
-      --sampler ddim --steps 2 --seed 1 --threads "$threads" 2>/dev/null
+      --sampler ddim --steps 2 --seed 1 --threads "$threads" --progress none >/dev/null
   done
 done
 "$pellucid" compare "$out"/threads-*.nii.gz --reference SampleData/ct-fulldose.nii.gz --window -1000,1000

@@ -20,7 +20,7 @@ denoise pfdiff pfdiff-1_1
 
 echo
 "$pellucid" compare "$low" "$out/ten-steps.nii.gz" "$out/pfdiff.nii.gz" --reference "$full" --window -1000,1000 \
-  --picture "$out/demo.png" --picture-window -200,300
+  --picture "$out/demo.png" --if-exists replace --picture-window -200,300
 cat <<END
 
 The truth is the same scan at its full dose ($full).

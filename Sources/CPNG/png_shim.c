@@ -52,7 +52,9 @@ static int decode(png_structp png, png_infop state, uint32_t maximum_extent, cpn
 
   if (type == PNG_COLOR_TYPE_PALETTE) png_set_palette_to_rgb(png);
   if (type == PNG_COLOR_TYPE_GRAY && info->bit_depth < 8) png_set_expand_gray_1_2_4_to_8(png);
-  if (type & PNG_COLOR_MASK_ALPHA) png_set_strip_alpha(png);
+  // Expanding a palette turns its transparency into an alpha channel too.
+  int expands_alpha = type == PNG_COLOR_TYPE_PALETTE && info->alpha;
+  if ((type & PNG_COLOR_MASK_ALPHA) || expands_alpha) png_set_strip_alpha(png);
   if (info->bit_depth == 16 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) png_set_swap(png);
   png_set_interlace_handling(png);
   png_read_update_info(png, state);

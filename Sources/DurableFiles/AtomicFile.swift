@@ -27,6 +27,8 @@ public final class AtomicFile {
   public let temporaryURL: URL
   /// Bytes written so far.
   public private(set) var byteCount = 0
+  /// Whether the file stands under its final name: true from the rename on, even if flushing the folder then fails.
+  public private(set) var isInPlace = false
 
   private enum State { case writing(Int32), sealed, over }
   private let ifExists: IfExists
@@ -52,8 +54,13 @@ public final class AtomicFile {
       opened = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
     } while opened < 0 && errno == EINTR
     guard opened >= 0 else {
+      let code = errno
       state = .over
-      throw FileError(errno: errno, cannot: "write", target)
+      if code == ENOENT {
+        throw FileError(
+          .notAFolder, "cannot write \(FileError.printable(target)): its folder does not exist; make it first")
+      }
+      throw FileError(errno: code, cannot: "write", target)
     }
     state = .writing(opened)
   }
@@ -106,7 +113,8 @@ public final class AtomicFile {
 
   /// Gives the file its name and flushes the folder.
   ///
-  /// Seals first if that was not done.
+  /// Seals first if that was not done. If it throws while `isInPlace` is true, the file has its name, but a power cut
+  /// may still take it away.
   public func commit() throws(FileError) {
     if case .writing = state { try seal() }
     guard case .sealed = state else { preconditionFailure("committed twice") }
@@ -117,6 +125,7 @@ public final class AtomicFile {
       if code != 0 { throw failed(code) }
     }
     state = .over
+    isInPlace = true
     let code = cposix_fsync_folder(url.deletingLastPathComponent().path(percentEncoded: false))
     if code != 0 { throw FileError(errno: code, cannot: "flush the folder of", path) }
   }
@@ -140,6 +149,8 @@ public final class AtomicFile {
   }
 
   /// Writes a file in pieces: it appears when `body` returns, and not at all when `body` throws.
+  ///
+  /// Throws what `body` throws and what `commit` does.
   public static func write<R>(to url: URL, ifExists: IfExists = .replace, _ body: (AtomicFile) throws -> R) throws -> R
   {
     let file = try AtomicFile(to: url, ifExists: ifExists)

@@ -1,3 +1,5 @@
+import Diffusion
+
 extension ModelCard {
   /// Throws a `ModelError` if the card says something impossible; the message names the field.
   public func validate() throws(ModelError) {
@@ -24,6 +26,14 @@ extension ModelCard {
     try require(
       labels.allSatisfy { (0..<noiseSchedule.timesteps).contains($0) },
       "labelSet.labels must lie below noiseSchedule.timesteps")
+    do {
+      _ = try NoiseSchedule(
+        named: noiseSchedule.name, betaStart: noiseSchedule.betaStart, betaEnd: noiseSchedule.betaEnd,
+        timesteps: noiseSchedule.timesteps)
+      _ = try LabelSet(name: labelSet.name, labels: labelSet.labels)
+    } catch {
+      throw ModelError(.card, "\(error)")
+    }
     try require(
       prediction.residualScale.isFinite && prediction.residualScale != 0,
       "prediction.residualScale must be a finite number but 0")
@@ -50,8 +60,8 @@ extension IntensityContract {
   public func validate() throws(ModelError) {
     switch self {
     case .window(let low, let high):
-      guard low.isFinite, high.isFinite, low < high else {
-        throw ModelError(.card, "intensity.window: the lower end must lie below the upper one")
+      guard low < high, Float(low) < Float(high), abs(low) < 1e9, abs(high) < 1e9 else {
+        throw ModelError(.card, "intensity.window: the lower end must lie below the upper one, and both within 1e9")
       }
     case .percentiles(let low, let high):
       guard (0...100).contains(low), (0...100).contains(high), low < high else {

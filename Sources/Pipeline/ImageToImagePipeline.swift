@@ -51,8 +51,7 @@ public struct ImageToImagePipeline: Sendable {
     clock.lap(\.read)
     let job = try PlannedJob(request, input)
     if let manifest = try site.identicalResult(job.key) {
-      try addMissingReport(to: manifest, input)
-      return .skipped(manifest)
+      return .skipped(try addMissingReport(to: manifest, input))
     }
     try site.reserve(for: input.volume)
     for warning in job.flags { try tell(.warning(warning)) }
@@ -60,6 +59,7 @@ public struct ImageToImagePipeline: Sendable {
     clock.lap(\.plan)
     let restoration = try job.restorer.restore(input.volume) { try tell(.evaluated($0, of: job.plan.evaluations)) }
     clock.lap(\.infer)
+    try Self.checkFinite(restoration.voxels)
     try tell(.writing)
     return try .committed(commit(restoration, input, job, site, &clock, tell))
   }
@@ -75,46 +75,70 @@ public struct ImageToImagePipeline: Sendable {
     return job.plan
   }
 
+  /// Refuses to write a result with voxels that are no numbers: weights that are damaged, or training that ran away.
+  private static func checkFinite(_ voxels: Tensor) throws {
+    let count = voxels.withUnsafeBuffer { $0.reduce(0) { $0 + ($1.isFinite ? 0 : 1) } }
+    guard count > 0 else { return }
+    throw PipelineError(
+      .brokenModel,
+      "the model gave \(count) voxels that are no numbers; check it with `pellucid models verify`, or use another")
+  }
+
   // MARK: Writing
 
+  /// Everything is on the disk, read back and flushed, before the first file gets its name: a full disk or a wish to stop
+  /// costs nothing that stood there before.
   private func commit(
     _ restoration: Restoration, _ input: RunInput, _ job: PlannedJob, _ site: OutputSite, _ clock: inout StepClock,
     _ tell: (RunEvent) throws -> Void
   ) throws -> Manifest {
-    try site.clearForReplacement()
-    var made: [URL] = []
+    var flags = job.flags
+    var staged = [
+      try stage(input.volume.like(voxels: restoration.voxels), request.output, request.dataType, &flags)
+    ]
+    var records = Self.records(staged[0], role: "image", input.volume)
+    if let deviation = restoration.deviation {
+      staged.append(try stage(input.volume.like(voxels: deviation), request.deviationURL, .float32, &flags))
+      records += Self.records(staged[1], role: "standard-deviation", input.volume)
+    }
+    let numbers = ReportNumbers(before: input.volume.voxels, after: restoration.voxels)
+    clock.lap(\.write)
+    var manifest = try job.manifest(input: input, outputs: records, metrics: numbers.metrics, flags: flags, clock)
+    var files = staged.flatMap(\.files)
+    if request.report {
+      try tell(.writing)
+      do {
+        let page = ReportPage(
+          before: input.volume, after: restoration.voxels, deviation: restoration.deviation, numbers: numbers,
+          manifest: manifest, command: request.command, unit: job.unit)
+        let html = try page.html()
+        let file = try AtomicFile(to: request.reportURL, ifExists: site.policy)
+        try file.write(html)
+        try file.seal()
+        files.append(file)
+        manifest.outputs.append(
+          FileRecord(
+            role: "report", name: request.reportURL.lastPathComponent, sha256: ContentDigest.sha256(of: html),
+            bytes: html.count, format: "html"))
+      } catch {
+        // The result matters more than its report: it stands, with a remark.
+        manifest.qc.flags.append("W-REPORT: no report was made")
+        try tell(.warning("W-REPORT: no report was made: \(error)"))
+      }
+    }
+    clock.lap(\.write)
+    try tell(.writing)
+    try publish(files, &manifest, site, &clock)
+    return manifest
+  }
+
+  /// Gives the files their names, the manifest last.
+  private func publish(_ files: [AtomicFile], _ manifest: inout Manifest, _ site: OutputSite, _ clock: inout StepClock)
+    throws
+  {
     do {
-      var flags = job.flags
-      let output = input.volume.like(voxels: restoration.voxels)
-      var records = try write(output, to: request.output, role: "image", as: request.dataType, &made, &flags)
-      if let deviation = restoration.deviation {
-        records += try write(
-          input.volume.like(voxels: deviation), to: request.deviationURL, role: "standard-deviation", as: .float32,
-          &made,
-          &flags)
-      }
-      let numbers = ReportNumbers(before: input.volume.voxels, after: restoration.voxels)
-      clock.lap(\.write)
-      var manifest = try job.manifest(input: input, outputs: records, metrics: numbers.metrics, flags: flags, clock)
-      if request.report {
-        try tell(.writing)
-        do {
-          let page = ReportPage(
-            before: input.volume, after: restoration.voxels, deviation: restoration.deviation, numbers: numbers,
-            manifest: manifest, command: request.command, unit: job.unit)
-          let html = try page.html()
-          try AtomicFile.write(html, to: request.reportURL, ifExists: site.policy)
-          made.append(request.reportURL)
-          manifest.outputs.append(
-            FileRecord(
-              role: "report", name: request.reportURL.lastPathComponent, sha256: ContentDigest.sha256(of: html),
-              bytes: html.count, format: "html"))
-        } catch {
-          // The result matters more than its report: it stands, with a remark.
-          manifest.qc.flags.append("W-REPORT: no report was made: \(error)")
-          try tell(.warning("W-REPORT: no report was made: \(error)"))
-        }
-      }
+      try site.clearForReplacement()
+      for file in files { try file.commit() }
       clock.lap(\.write)
       let verification = manifest.verify(in: request.output.deletingLastPathComponent())
       guard verification.isIntact else {
@@ -123,47 +147,62 @@ public struct ImageToImagePipeline: Sendable {
           "\(verification.problems[0].name) does not read back as it was written; check the disk and run again")
       }
       clock.lap(\.verify)
-      try tell(.writing)
       manifest.durations = clock.durations
       manifest.endedAt = Timestamp.text(Date())
       try manifest.write(to: request.manifestURL, ifExists: site.policy)
-      return manifest
     } catch {
-      for url in made { try? FileManager.default.removeItem(at: url) }
+      // What replaced something is a whole result and stays; only its record is missing.
+      if site.policy == .fail {
+        for file in files where file.isInPlace { unlink(file.url.path) }
+      }
       throw error
     }
   }
 
-  private func write(
-    _ volume: Volume, to url: URL, role: String, as dataType: VolumeWriteOptions.DataTypeChoice, _ made: inout [URL],
-    _ flags: inout [String]
-  ) throws -> [FileRecord] {
-    let report = try VolumeFile.write(
+  private func stage(
+    _ volume: Volume, _ url: URL, _ dataType: VolumeWriteOptions.DataTypeChoice, _ flags: inout [String]
+  ) throws -> StagedVolume {
+    let staged = try VolumeFile.stage(
       volume, to: url, options: VolumeWriteOptions(dataType: dataType, ifExists: OutputSite(request).policy))
-    let folder = url.deletingLastPathComponent()
-    made += report.files.map { folder.appendingPathComponent($0.name) }
-    if report.clampedCount > 0 {
-      flags.append("W-CLAMPED: \(report.clampedCount) voxels of \(report.fileName) lay outside what its type can hold")
+    if staged.report.clampedCount > 0 {
+      flags.append(
+        "W-CLAMPED: \(staged.report.clampedCount) voxels of \(staged.report.fileName) lay outside what its type can hold"
+      )
     }
+    return staged
+  }
+
+  /// Records of a volume's files; all lie on one grid.
+  private static func records(_ staged: StagedVolume, role: String, _ grid: Volume) -> [FileRecord] {
+    let report = staged.report
     return report.files.enumerated().map { index, file in
       FileRecord(
         role: index == 0 ? role : "\(role)-data", name: file.name, sha256: file.sha256,
-        sha256Voxels: index == 0 ? report.sha256Voxels : nil, bytes: file.bytes,
-        geometry: GeometryRecord(volume), dataType: report.dataType.rawValue, slope: report.slope,
-        intercept: report.intercept, roundTripError: report.roundTripError)
+        sha256Voxels: index == 0 ? report.sha256Voxels : nil, bytes: file.bytes, geometry: GeometryRecord(grid),
+        dataType: report.dataType.rawValue, slope: report.slope, intercept: report.intercept,
+        roundTripError: report.roundTripError)
     }
   }
 
-  /// A run that is repeated only for its report gets it from the files that stand.
-  private func addMissingReport(to manifest: Manifest, _ input: RunInput) throws {
-    guard request.report, !FileManager.default.fileExists(atPath: request.reportURL.path) else { return }
+  /// A run that is repeated only for its report gets it from the files that stand, and the manifest lists it.
+  private func addMissingReport(to manifest: Manifest, _ input: RunInput) throws -> Manifest {
+    let name = request.reportURL.lastPathComponent
+    // A report that the manifest lists was verified with it; one that it does not list is of another result.
+    guard request.report, !manifest.outputs.contains(where: { $0.name == name }) else { return manifest }
     let after = try VolumeFile.read(request.output).voxels
     let deviation = request.options.samples > 1 ? try VolumeFile.read(request.deviationURL).voxels : nil
     let page = ReportPage(
       before: input.volume, after: after, deviation: deviation,
       numbers: ReportNumbers(before: input.volume.voxels, after: after), manifest: manifest, command: request.command,
       unit: PlannedJob.unit(of: request.model.card))
-    try AtomicFile.write(try page.html(), to: request.reportURL, ifExists: .fail)
+    let html = try page.html()
+    try AtomicFile.write(html, to: request.reportURL, ifExists: .replace)
+    var complete = manifest
+    complete.outputs.append(
+      FileRecord(
+        role: "report", name: name, sha256: ContentDigest.sha256(of: html), bytes: html.count, format: "html"))
+    try complete.write(to: request.manifestURL, ifExists: .replace)
+    return complete
   }
 }
 

@@ -84,7 +84,10 @@ private struct Judgement {
     }
     switch card.envelope.modality {
     case "CT" where !negative:
-      refusals.append("the model is for CT in HU, but no voxel is negative (is the intercept missing, or is it MR?)")
+      refusals.append(
+        volume.header.format == .png
+          ? "the model is for CT in HU, which a PNG does not hold; give a NIfTI"
+          : "the model is for CT in HU, but no voxel is negative (is the intercept missing, or is it MR?)")
     case "MR" where deep * 100 > volume.voxels.count:
       refusals.append("the model is for MR, but many voxels lie below -500 as in CT")
     case "MR" where negative:

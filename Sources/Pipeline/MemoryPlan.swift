@@ -73,7 +73,7 @@ public struct MemoryPlan: Sendable, Equatable {
         images[width + widths[level + 1]] = 2
       }
       floats += images.reduce(0) { $0 + $1.key * $1.value } * pixels
-      if network.attentionLevels.contains(level) { floats += 3 * width * pixels + pixels * pixels }
+      if network.attentionLevels.contains(level) { floats += 3 * width * pixels + min(256, pixels) * pixels }
     }
     return 4 * floats
   }

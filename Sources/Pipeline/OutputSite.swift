@@ -25,8 +25,14 @@ struct OutputSite {
       throw PipelineError(
         .usage, "the output's name must end in .nii, .nii.gz, .hdr, .img or .png, not as \(name) does")
     }
-    for input in [request.input, request.noise].compactMap({ $0 }) where Self.sameFile(input, output) {
-      throw PipelineError(.usage, "the output is the input \(name); give another name, a source is never changed")
+    let sources = [request.input, request.noise].compactMap(\.self).flatMap(VolumeFile.files)
+    for source in sources {
+      if let taken = request.outputs.first(where: { leadToSameFile($0, source) }) {
+        throw PipelineError(
+          .usage,
+          "the output \(FileError.printable(taken.lastPathComponent)) is an input; give another name, a source is never "
+            + "changed")
+      }
     }
     for name in request.outputs.map(\.lastPathComponent) where name.utf8.count > 255 {
       throw PipelineError(.cannotCreate, "the name \(FileError.printable(name)) is too long; choose a shorter output")
@@ -35,11 +41,14 @@ struct OutputSite {
     guard FileManager.default.fileExists(atPath: folder.path, isDirectory: &isFolder), isFolder.boolValue else {
       throw PipelineError(.cannotCreate, "the folder of \(name) does not exist; make it first")
     }
-    var status = stat()
-    if stat(output.path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-      throw PipelineError(.cannotCreate, "\(name) is a folder; give a file name")
+    for url in request.outputs {
+      var status = stat()
+      guard stat(url.path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { continue }
+      throw PipelineError(
+        .cannotCreate, "\(FileError.printable(url.lastPathComponent)) is a folder; give another name, or move it away")
     }
-    if request.ifExists == .fail { try refuseExisting() }
+    // What stands without its result would be found only after everything was computed.
+    if request.ifExists == .fail || (request.ifExists == .skip && !exists(output)) { try refuseExisting() }
   }
 
   /// Refuses a container that cannot hold the result, before the result is computed.
@@ -71,20 +80,15 @@ struct OutputSite {
 
   private func refuseExisting() throws {
     guard let taken = request.outputs.first(where: exists) else { return }
+    let why = request.ifExists == .fail ? "exists" : "exists and is not the result of this very job"
     throw PipelineError(
       .outputExists,
-      "\(FileError.printable(taken.lastPathComponent)) exists and is not the result of this very job; choose another "
-        + "output, or --if-exists replace")
+      "\(FileError.printable(taken.lastPathComponent)) \(why); choose another output, or --if-exists replace")
   }
 
   /// Tries to create a file beside the output, and looks whether the results will fit.
   func reserve(for volume: Volume) throws {
-    do {
-      try AtomicFile(to: request.output, ifExists: .replace).discard()
-    } catch {
-      guard error.kind == .notFound else { throw error }
-      throw PipelineError(.cannotCreate, error.description)
-    }
+    try AtomicFile(to: request.output, ifExists: .replace).discard()
     let bytesPerVoxel =
       switch request.dataType {
       case .input: volume.header.dataType.byteCount
@@ -103,19 +107,17 @@ struct OutputSite {
   /// Before a result is replaced its manifest goes, so that at no time one describes files that it does not match.
   func clearForReplacement() throws {
     guard request.ifExists == .replace, exists(request.manifestURL) else { return }
-    do { try FileManager.default.removeItem(at: request.manifestURL) } catch {
-      throw PipelineError(.cannotCreate, "the manifest of the result to be replaced cannot be removed: \(error)")
+    // With the manifest goes what it lists and the new result does not have: a report or a deviation of other voxels.
+    let old = (try? Manifest.read(request.manifestURL))?.outputs.map(\.name) ?? []
+    let superseded = [request.reportURL, request.deviationURL].filter {
+      old.contains($0.lastPathComponent) && !request.outputs.contains($0) && exists($0)
     }
-  }
-
-  /// Whether two paths lead to one file, by name or by link.
-  private static func sameFile(_ a: URL, _ b: URL) -> Bool {
-    func identity(_ url: URL) -> [UInt64]? {
-      var status = stat()
-      guard stat(url.path, &status) == 0 else { return nil }
-      return [UInt64(status.st_dev), UInt64(status.st_ino)]
+    for url in [request.manifestURL] + superseded {
+      // unlink and not removeItem, which would take a folder with everything in it.
+      guard unlink(url.path) == 0 else {
+        throw PipelineError(
+          .cannotCreate, "\(FileError.printable(url.lastPathComponent)) of the result to be replaced cannot be removed")
+      }
     }
-    if let first = identity(a), first == identity(b) { return true }
-    return a.standardizedFileURL.resolvingSymlinksInPath() == b.standardizedFileURL.resolvingSymlinksInPath()
   }
 }

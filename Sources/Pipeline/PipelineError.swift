@@ -16,6 +16,8 @@ public struct PipelineError: Error, Equatable, CustomStringConvertible {
     case notEnoughMemory
     /// An output read back differs from what was written.
     case outputDamaged
+    /// A model that gives voxels that are no numbers.
+    case brokenModel
   }
   /// The class of the problem.
   public let kind: Kind

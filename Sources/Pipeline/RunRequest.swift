@@ -98,7 +98,9 @@ public struct RunRequest: Sendable {
   }
   /// Every file that the run makes, the result first and the manifest last.
   public var outputs: [URL] {
-    [output] + (options.samples > 1 ? [deviationURL] : []) + (report ? [reportURL] : []) + [manifestURL]
+    VolumeFile.files(of: output) + (options.samples > 1 ? [deviationURL] : []) + (report ? [reportURL] : []) + [
+      manifestURL
+    ]
   }
 }
 

@@ -1,5 +1,6 @@
 import DurableFiles
 public import Foundation
+import TensorCore
 public import Volumes
 
 /// A scan made worse on purpose, on disk with a record of how.
@@ -42,20 +43,48 @@ public struct DegradedScan: Sendable, Equatable, Codable {
     options: VolumeWriteOptions
   ) throws -> DegradedScan {
     let record = recordURL(for: output)
+    for source in VolumeFile.files(of: input) {
+      if let taken = (VolumeFile.files(of: output) + [record]).first(where: { leadToSameFile($0, source) }) {
+        throw TrainingError(
+          .parameter,
+          "the output \(FileError.printable(taken.lastPathComponent)) is the input; give another name, a source is never "
+            + "changed")
+      }
+    }
     if options.ifExists == .fail {
       for url in [output, record] where FileManager.default.fileExists(atPath: url.path) {
         throw TrainingError(.outputExists, "\(url.path) exists: choose another name, or say --if-exists replace")
       }
     }
+    let digest = try ContentDigest.sha256(of: input)
     let volume = try VolumeFile.read(input)
-    let report = try VolumeFile.write(degradation.apply(to: volume, seed: seed), to: output, options: options)
+    guard volume.voxels.withUnsafeBuffer({ $0.allSatisfy(\.isFinite) }) else {
+      throw TrainingError(
+        .data, "\(FileError.printable(input.lastPathComponent)) has voxels that are no numbers; replace them first")
+    }
+    let degraded = try degradation.apply(to: volume, seed: seed)
+    guard degraded.voxels.withUnsafeBuffer({ $0.allSatisfy(\.isFinite) }) else {
+      throw TrainingError(
+        .data, "the values of \(FileError.printable(input.lastPathComponent)) are too large to degrade")
+    }
+    let staged = try VolumeFile.stage(degraded, to: output, options: options)
+    let report = staged.report
     let scan = DegradedScan(
       kind: degradation.kind.rawValue, level: degradation.level, parameters: degradation.parameters, seed: seed,
-      model: model, input: File(name: input.lastPathComponent, sha256: try ContentDigest.sha256(of: input)),
+      model: model, input: File(name: input.lastPathComponent, sha256: digest),
       output: File(name: report.fileName, sha256: report.sha256), software: software)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    try AtomicFile.write(try encoder.encode(scan) + Data("\n".utf8), to: record, ifExists: options.ifExists)
+    let recordFile = try AtomicFile(to: record, ifExists: options.ifExists)
+    try recordFile.write(try encoder.encode(scan) + Data("\n".utf8))
+    try recordFile.seal()
+    do {
+      try staged.commit()
+      try recordFile.commit()
+    } catch {
+      if options.ifExists == .fail { staged.withdraw() }
+      throw error
+    }
     return scan
   }
 }

@@ -107,7 +107,7 @@ struct DiffusionObjective: Sendable {
   private func scale(inputError: Double) -> Double {
     guard settings.relativeToInput else { return 1 }
     let unit = Double(prediction.residualScale)
-    return unit * unit / max(inputError, 1e-8)
+    return unit * unit / inputError
   }
 
   /// What the noisy images are made of: y + γ(c − y).

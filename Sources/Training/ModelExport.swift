@@ -1,4 +1,5 @@
 import Diffusion
+public import DurableFiles
 public import Foundation
 public import Models
 import NeuralNet
@@ -29,9 +30,10 @@ public struct ModelExport {
 
   /// Writes the model whole or not at all and returns its SHA-256; `half` stores the weights as float16.
   @discardableResult
-  public func write(to url: URL, half: Bool) throws -> String {
+  public func write(to url: URL, half: Bool, ifExists: AtomicFile.IfExists = .replace) throws -> String {
     try ModelFile.write(
-      card: try card(), parameters: checkpoint.state.average, to: url, precision: half ? .float16 : .float32)
+      card: try card(), parameters: checkpoint.state.average, to: url, precision: half ? .float16 : .float32,
+      ifExists: ifExists)
   }
 
   private var training: TrainingRecord {

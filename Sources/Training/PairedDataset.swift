@@ -103,12 +103,20 @@ private struct PairBuilder {
       }
       variants = [
         PairedDataset.Variant(
-          level: 0, target: try planes(clean, fitting: clean), condition: try planes(paired, fitting: paired))
+          level: 0,
+          // As at run time: a restored image is scaled back as its input was scaled.
+          target: try planes(clean, fitting: configuration.task == .denoise ? paired : clean),
+          condition: try planes(paired, fitting: paired))
       ]
     } else {
       variants = [PairedDataset.Variant(level: 0, target: try planes(clean, fitting: clean), condition: nil)]
     }
     try checkSize(clean, entry)
+    if configuration.loss.relativeToInput, let same = variants.first(where: { $0.inputError < 1e-8 }) {
+      throw TrainingError(
+        .data, "\(entry.path) at level \(same.level) equals its target: loss.relativeToInput cannot divide by its error"
+      )
+    }
     return PairedDataset.Entry(
       name: entry.path, weight: entry.weight, variants: variants, fromNeighbours: configuration.task == .superResolve)
   }
@@ -131,6 +139,9 @@ private struct PairBuilder {
     }
     let planes = volume.voxels.slice(0..<1).reshaped([volume.slices, volume.rows, volume.columns])
       .slice(range.lowerBound..<range.upperBound + 1)
+    guard planes.withUnsafeBuffer({ $0.allSatisfy(\.isFinite) }) else {
+      throw TrainingError(.data, "\(url.lastPathComponent) has voxels that are no numbers: leave those slices out")
+    }
     var affine = volume.affine
     for r in 0..<3 { affine.rows[r][3] += affine.rows[r][2] * Double(range.lowerBound) }
     return Volume(

@@ -116,7 +116,7 @@ struct PlaneCache: Sendable {
   }
 
   func store(_ stack: PlaneStack, _ recipe: String) throws {
-    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try makeFolder(folder)
     let payload = stack.values.map(\.littleEndian).withUnsafeBytes { Data($0) }
     try AtomicFile.write(Data(ContentDigest.sha256(of: payload).utf8) + payload, to: url(recipe))
   }

@@ -1,5 +1,6 @@
 import DurableFiles
 public import Foundation
+import Models
 import NeuralNet
 import TensorCore
 
@@ -67,10 +68,8 @@ public struct TrainingCheckpoint: Sendable {
   /// Throws `TrainingError` when the file is damaged.
   public init(contentsOf url: URL) throws {
     let name = url.lastPathComponent
-    let data: Data
-    do { data = try Data(contentsOf: url, options: .alwaysMapped) } catch {
-      throw TrainingError(.checkpoint, "\(name) cannot be read: check the path")
-    }
+    let file = try RegularFile(url)
+    let data = Data(try file.read(at: 0, count: file.byteCount))
     let damaged = TrainingError(.checkpoint, "\(name) is damaged or no checkpoint: use an older one or start again")
     let prefix = Self.magic.count + 8
     guard data.count >= prefix + 64, data.prefix(Self.magic.count) == Self.magic else { throw damaged }
@@ -80,8 +79,11 @@ public struct TrainingCheckpoint: Sendable {
     guard let count = Int(exactly: UInt64(littleEndian: length)), count <= body.count - prefix,
       let header = try? JSONDecoder().decode(Header.self, from: body.dropFirst(prefix).prefix(count))
     else { throw damaged }
-    let floats = header.tensors.reduce(0) { $0 + $1.shape.reduce(1, *) }
-    guard body.count == prefix + count + 16 * floats else { throw damaged }
+    // The digest is anyone's to make: nothing in the header is believed unseen.
+    guard (0...header.steps).contains(header.step), header.steps <= 100_000_000,
+      (0...header.step).contains(header.momentStep), Set(header.tensors.map(\.name)).count == header.tensors.count,
+      let floats = Self.total(header.tensors.map(\.shape)), body.count - prefix - count == 16 * floats
+    else { throw damaged }
     var offset = prefix + count
     func set() -> ParameterSet {
       ParameterSet(
@@ -96,6 +98,12 @@ public struct TrainingCheckpoint: Sendable {
         })
     }
     let parameters = set(), first = set(), second = set(), average = set()
+    guard
+      [parameters, average].allSatisfy({ set in
+        set.names.allSatisfy { set[$0].withUnsafeBuffer { $0.allSatisfy(\.isFinite) } }
+      })
+    else { throw damaged }
+    try Self.check(parameters, header.configuration, damaged)
     state = TrainingState(
       step: header.step, parameters: parameters,
       moments: .init(step: header.momentStep, first: first, second: second), average: average)
@@ -103,6 +111,30 @@ public struct TrainingCheckpoint: Sendable {
     steps = header.steps
     command = header.command
     validation = header.validation
+  }
+
+  /// Numbers in tensors of these shapes; nil for shapes that no file of ours holds.
+  private static func total(_ shapes: [[Int]]) -> Int? {
+    var total = 0
+    for shape in shapes {
+      var count = 1
+      for extent in shape {
+        let (product, overflow) = count.multipliedReportingOverflow(by: extent)
+        guard extent > 0, !overflow, product < 1 << 40 else { return nil }
+        count = product
+      }
+      total += count
+      guard total < 1 << 40 else { return nil }
+    }
+    return total
+  }
+
+  /// Throws when the tensors are not those of the configuration's network.
+  private static func check(_ parameters: ParameterSet, _ text: String, _ damaged: TrainingError) throws {
+    let shapes = try UNet(TrainingConfiguration(yaml: text).architecture).parameterShapes
+    guard shapes.map(\.name) == parameters.names, shapes.allSatisfy({ parameters[$0.name].shape == $0.shape }) else {
+      throw damaged
+    }
   }
 
   /// A checkpoint from its parts.

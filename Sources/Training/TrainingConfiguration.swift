@@ -70,7 +70,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     public var source: String
   }
 
-  /// What the loss allows for; both are for data predictions.
+  /// What the loss allows for; both are for data predictions that start from the condition.
   public struct LossSettings: Sendable, Equatable {
     /// Whether errors count relative to the mean squared error of the input, for each scan and strength.
     ///

@@ -1,4 +1,5 @@
 import Diffusion
+import DurableFiles
 public import Foundation
 import Models
 import Yams
@@ -8,6 +9,10 @@ extension TrainingConfiguration {
   ///
   /// Throws `TrainingError` with the line of what is wrong.
   public init(yaml text: String) throws {
+    // Aliases of aliases cost a YAML reader hours; no configuration needs them.
+    if let match = text.firstMatch(of: /(?:^|[\s,\[{:?])([&*][A-Za-z0-9_]+)/) {
+      throw TrainingError(.configuration, "anchors and aliases such as \(match.1) are not read: write the value out")
+    }
     let root: Yams.Node?
     do {
       root = try compose(yaml: text)
@@ -21,8 +26,11 @@ extension TrainingConfiguration {
 
   /// The configuration in a YAML file.
   public init(contentsOf url: URL) throws {
-    guard let data = try? Data(contentsOf: url), let text = String(data: data, encoding: .utf8) else {
-      throw TrainingError(.configuration, "\(url.path) cannot be read as text: check the path")
+    let file = try RegularFile(url)
+    guard file.byteCount <= 1 << 20,
+      let text = String(bytes: try file.read(at: 0, count: file.byteCount), encoding: .utf8)
+    else {
+      throw TrainingError(.configuration, "\(file.name) is no text of at most 1 MiB: give a YAML file")
     }
     do {
       try self.init(yaml: text)
@@ -89,8 +97,8 @@ extension TrainingConfiguration {
     guard patches.sizes.allSatisfy({ $0 % multiple == 0 }), schedules.validationSize % multiple == 0 else {
       throw file.error("patches", "and validation must have a size that is a multiple of \(multiple) for this network")
     }
-    if prediction.kind != .data, loss != LossSettings() {
-      throw file.error("loss", "relativeToInput and guessError need a data prediction")
+    if loss != LossSettings(), prediction.kind != .data || prediction.skip != .condition {
+      throw file.error("loss", "relativeToInput and guessError need a data prediction whose skip is the condition")
     }
     for entry in training + validation {
       switch task {
@@ -187,8 +195,8 @@ extension TrainingConfiguration {
 
   private static func entries(_ data: StrictMapping, _ key: String) throws -> [DataEntry] {
     let entries = try data.mappings(key, keys: ["path", "condition", "slices", "weight", "source"]).map { map in
-      let bounds = try map.string("slices").split(separator: "-").map { Int($0) }
-      guard bounds.count == 2, let first = bounds[0], let last = bounds[1], first <= last else {
+      let bounds = try map.string("slices").split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
+      guard bounds.count == 2, let first = bounds[0], let last = bounds[1], first <= last, last < 1 << 20 else {
         throw map.error("slices", "must be a range such as 0-107")
       }
       return DataEntry(

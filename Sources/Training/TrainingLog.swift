@@ -13,7 +13,7 @@ public struct TrainingLog: Sendable, Equatable {
     public var gradientNorm: Double?
     /// The learning rate of the last step.
     public var learningRate: Double?
-    /// Patches per second since the line before.
+    /// Patches per second since the line before, counted by pixels in patches of the smallest size.
     public var samplesPerSecond: Double?
     /// What validation measured.
     public var validation: [ValidationRow]?

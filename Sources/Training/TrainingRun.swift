@@ -1,3 +1,4 @@
+import DurableFiles
 public import Foundation
 import Models
 import NeuralNet
@@ -55,7 +56,7 @@ public struct TrainingRun {
 
   /// How far the run is.
   public struct Progress: Sendable, Equatable {
-    /// Steps taken, and steps in all.
+    /// Steps taken.
     public var step: Int
     /// Steps of the whole run.
     public var steps: Int
@@ -108,7 +109,7 @@ public struct TrainingRun {
     let checkpoint = try Self.checkpoint(given, options)
     var configuration = given
     configuration.optimizer.steps = options.steps ?? checkpoint?.steps ?? given.optimizer.steps
-    try FileManager.default.createDirectory(at: options.output, withIntermediateDirectories: true)
+    try makeFolder(options.output)
     let cache = options.cache ?? options.output.appendingPathComponent("cache")
     let dataset = try PairedDataset(
       configuration.training, of: configuration, folder: options.dataFolder, cache: cache,
@@ -122,13 +123,19 @@ public struct TrainingRun {
         configuration.validation, of: configuration, folder: options.dataFolder, cache: cache, realisations: 1,
         seed: ~configuration.seed, read: read, progress: making)
     trainer = try Trainer(configuration, dataset: dataset)
+    // What the card would refuse at the end is refused now.
+    try ModelExport(
+      TrainingCheckpoint(
+        state: trainer.initialState, configuration: given.text, steps: configuration.optimizer.steps, command: "",
+        validation: []), software: ""
+    ).card().validate()
     self.options = options
     tell = progress
     state = checkpoint?.state ?? trainer.initialState
     lastValidation = checkpoint?.validation ?? []
     log =
       checkpoint.map { TrainingLog(contentsOf: Self.url("log.jsonl", options), upTo: $0.state.step) } ?? TrainingLog()
-    try configuration.text.write(to: Self.url("configuration.yaml", options), atomically: true, encoding: .utf8)
+    try AtomicFile.write(Data(configuration.text.utf8), to: Self.url("configuration.yaml", options))
     let size = dataset.byteCount >> 20
     progress(
       .message(
@@ -172,7 +179,7 @@ public struct TrainingRun {
         return .stopped(step: state.step)
       }
       let report = trainer.step(&state)
-      guard report.loss.isFinite else {
+      guard report.loss.isFinite, report.gradientNorm.isFinite else {
         throw TrainingError(
           .data, "the loss is no longer a number at step \(state.step): lower optimizer.learningRate or set clipNorm")
       }
@@ -218,7 +225,7 @@ public struct TrainingRun {
 
   private func save() throws {
     try checkpoint.write(to: Self.url("checkpoint", options))
-    try LossCurve(log: log).svg.write(to: Self.url("loss.svg", options), atomically: true, encoding: .utf8)
+    try AtomicFile.write(Data(LossCurve(log: log).svg.utf8), to: Self.url("loss.svg", options))
     tell(.checkpoint(step: state.step))
   }
 }

@@ -12,7 +12,7 @@ struct NIfTIWriter {
     self.options = options
   }
 
-  func write(to name: VolumeFileName) throws -> WriteReport {
+  func stage(to name: VolumeFileName) throws -> StagedVolume {
     let isPair = name.kind != .nifti
     var header = try NIfTIHeaderForOutput(volume, isPair: isPair)
     let dataType: VoxelDataType =
@@ -49,9 +49,7 @@ struct NIfTIWriter {
       sha256Voxels: readBack.sha256, dataType: dataType, slope: scaling.slope, intercept: scaling.intercept,
       roundTripError: readBack.roundTripError, clampedCount: encoder.clampedCount)
     // The header announces the image, so it comes last.
-    try imageFile?.commit()
-    try headerFile.commit()
-    return report
+    return StagedVolume(report: report, files: [imageFile, headerFile].compactMap(\.self))
   }
 
   private func sink(_ file: AtomicFile, _ name: VolumeFileName) -> ByteSink {

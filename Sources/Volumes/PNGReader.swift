@@ -76,7 +76,7 @@ struct PNGReader {
     try call(nil)
     guard info.colour == 0 && info.alpha == 0 || convertColour else {
       throw VolumeError(
-        .unsupported, "\(file.name): a PNG with colour or transparency; convert it to grey or allow converting colour")
+        .unsupported, "\(file.name): a PNG with colour or transparency; convert it to grey")
     }
     let channels = info.colour != 0 ? 3 : 1
     let size = Int(info.width) * Int(info.height) * channels * (info.bit_depth == 16 ? 2 : 1)

@@ -16,7 +16,7 @@ struct PNGWriter {
     self.options = options
   }
 
-  func write(to url: URL) throws -> WriteReport {
+  func stage(to url: URL) throws -> StagedVolume {
     guard volume.slices == 1, volume.frames == 1 else {
       throw refused("\(volume.slices) slices and \(volume.frames) frames do not fit into one PNG", "write .nii.gz")
     }
@@ -37,8 +37,7 @@ struct PNGWriter {
     let report = WriteReport(
       files: [try WriteReport.File(file)], sha256Voxels: readBack.sha256, dataType: scaling.dataType, slope: 1,
       intercept: 0, roundTripError: readBack.roundTripError, clampedCount: encoder.clampedCount)
-    try file.commit()
-    return report
+    return StagedVolume(report: report, files: [file])
   }
 
   private func dataType() throws -> VoxelDataType {

@@ -73,7 +73,39 @@ public struct WriteReport: Sendable, Equatable, Codable {
   public var sha256: String { files[0].sha256 }
 }
 
+/// A volume that is on the disk whole, read back and compared, but not yet under its name.
+///
+/// What is not committed is removed when the value goes.
+public struct StagedVolume {
+  /// What will stand there.
+  public let report: WriteReport
+  /// The files, in the order in which they get their names: a pair's image before the header that announces it.
+  public let files: [AtomicFile]
+
+  /// Gives every file its name; throws `FileError`, and then some files may be in place (`AtomicFile.isInPlace`).
+  public func commit() throws {
+    for file in files { try file.commit() }
+  }
+
+  /// Takes back what `commit` put in place before it failed.
+  public func withdraw() {
+    for file in files {
+      file.discard()
+      if file.isInPlace { unlink(file.url.path) }
+    }
+  }
+}
+
 extension VolumeFile {
+  /// The files that a volume of this name consists of: two for a pair, whose other half is named as it would be written.
+  public static func files(of url: URL) -> [URL] {
+    let name = VolumeFileName(url)
+    switch name.kind {
+    case .pairHeader, .pairImage: return [url, name.companion(compressed: name.isCompressed)]
+    case .nifti, .png, .unknown: return [url]
+    }
+  }
+
   /// Writes a volume in the format that the name asks for: `.nii`, `.nii.gz`, `.hdr` or `.img` (a pair; `.gz` too) or
   /// `.png`.
   ///
@@ -84,10 +116,22 @@ extension VolumeFile {
   public static func write(
     _ volume: Volume, to url: URL, options: VolumeWriteOptions = .init()
   ) throws -> WriteReport {
+    let staged = try stage(volume, to: url, options: options)
+    do { try staged.commit() } catch {
+      if options.ifExists == .fail { staged.withdraw() }
+      throw error
+    }
+    return staged.report
+  }
+
+  /// Writes a volume under temporary names, reads it back and compares it, as `write` does before the last step.
+  public static func stage(
+    _ volume: Volume, to url: URL, options: VolumeWriteOptions = .init()
+  ) throws -> StagedVolume {
     let name = VolumeFileName(url)
     switch name.kind {
-    case .nifti, .pairHeader, .pairImage: return try NIfTIWriter(volume, options: options).write(to: name)
-    case .png: return try PNGWriter(volume, options: options).write(to: url)
+    case .nifti, .pairHeader, .pairImage: return try NIfTIWriter(volume, options: options).stage(to: name)
+    case .png: return try PNGWriter(volume, options: options).stage(to: url)
     case .unknown:
       throw VolumeError(
         .wrongExtension,

@@ -27,10 +27,22 @@ struct CompareCommand: ParsableCommand {
 
   @Option(help: "Also write a PNG of the middle slice: images, first minus second, reference.") var picture: String?
 
+  @Option(help: "If the picture exists: fail or replace.") var ifExists: DegradeCommand.ReplaceChoice = .fail
+
   @Option(parsing: .unconditional, help: "Intensities shown as black and white. Default: the window.")
   var pictureWindow: Window?
 
   @Flag(help: "Print JSON.") var json = false
+
+  func validate() throws {
+    guard let picture else { return }
+    guard picture.lowercased().hasSuffix(".png") else { throw ValidationError("The picture's name must end in .png.") }
+    if (images + [reference]).contains(where: {
+      leadToSameFile(URL(fileURLWithPath: $0), URL(fileURLWithPath: picture))
+    }) {
+      throw ValidationError("The picture must not be one of the images: give another name.")
+    }
+  }
 
   func run() throws {
     let truth = try VolumeFile.read(URL(fileURLWithPath: reference))
@@ -43,7 +55,8 @@ struct CompareCommand: ParsableCommand {
         differences: (range.upperBound - range.lowerBound) / 20
       ).picture()
       _ = try VolumeFile.write(
-        image, to: URL(fileURLWithPath: picture), options: VolumeWriteOptions(ifExists: .replace))
+        image, to: URL(fileURLWithPath: picture),
+        options: VolumeWriteOptions(ifExists: ifExists == .fail ? .fail : .replace))
     }
     if json {
       let encoder = JSONEncoder()

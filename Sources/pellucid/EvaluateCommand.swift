@@ -177,10 +177,10 @@ private struct EvaluationReporter {
   private let terminal = isatty(STDERR_FILENO) == 1
 
   func tell(_ what: String) throws {
-    if terminal { FileHandle.standardError.write(Data("\r\u{1B}[K\(what)".utf8)) }
+    if terminal { Terminal.put("\r\u{1B}[K\(what)") }
   }
 
   func finish() {
-    if terminal { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+    if terminal { Terminal.put("\r\u{1B}[K") }
   }
 }

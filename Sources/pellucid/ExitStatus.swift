@@ -43,7 +43,7 @@ enum ExitStatus: Int32 {
     case let error as TrainingError: self.init(error.kind)
     case let error as ProvenanceError: self = error.kind == .missing ? .noInput : .data
     case is TransformError: self = .data
-    // Schedules in model cards are checked when the card is read, so what is left comes from the command line.
+    // Schedules and labels of model cards are checked when the card is read: what is left comes from the command line.
     case is DiffusionError: self = .usage
     default: return nil
     }
@@ -52,7 +52,7 @@ enum ExitStatus: Int32 {
   private init(_ kind: PipelineError.Kind) {
     switch kind {
     case .usage: self = .usage
-    case .unsuitableInput: self = .data
+    case .unsuitableInput, .brokenModel: self = .data
     case .outputExists, .cannotCreate: self = .cannotCreate
     case .noSpace, .outputDamaged: self = .inputOutput
     case .notEnoughMemory: self = .temporary
@@ -123,7 +123,7 @@ enum ExitStatus: Int32 {
   }
 
   private static func oneLine(_ error: Any) -> String {
-    "\(error)".split(whereSeparator: \.isNewline).joined(separator: " ")
+    FileError.printable("\(error)".split(whereSeparator: \.isNewline).joined(separator: " "))
   }
 }
 
@@ -138,5 +138,19 @@ struct Interruption: Error, CustomStringConvertible {
 /// What people read: stderr.
 enum Terminal {
   /// Writes a line to stderr.
-  static func say(_ line: String) { FileHandle.standardError.write(Data((line + "\n").utf8)) }
+  static func say(_ line: String) { put(line + "\n") }
+
+  /// Writes text to stderr as it is; a stderr that is closed or full must not decide how a run ends.
+  static func put(_ text: String) {
+    var text = text
+    text.withUTF8 { bytes in
+      var done = 0
+      while done < bytes.count {
+        let count = write(STDERR_FILENO, bytes.baseAddress! + done, bytes.count - done)
+        if count < 0, errno == EINTR { continue }
+        if count <= 0 { return }
+        done += count
+      }
+    }
+  }
 }

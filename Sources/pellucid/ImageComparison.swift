@@ -66,7 +66,7 @@ struct ImageComparison: Encodable {
 
   private static func evaluations(_ manifest: Manifest) -> Int? {
     guard case .integer(let count)? = manifest.parameters["evaluations"] else { return nil }
-    return Int(count)
+    return Int(exactly: count)
   }
 }
 

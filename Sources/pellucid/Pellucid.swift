@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 /// The root command.
 @main
@@ -19,6 +20,7 @@ struct Pellucid: AsyncParsableCommand {
 
   /// Parses and runs; every error that leaves a command gets its exit code in `ExitStatus`.
   static func main() async {
+    ProcessStreams.prepare()
     do {
       var command = try parseAsRoot()
       if var command = command as? any AsyncParsableCommand {
@@ -26,6 +28,7 @@ struct Pellucid: AsyncParsableCommand {
       } else {
         try command.run()
       }
+      try ProcessStreams.finish()
     } catch {
       ExitStatus.leave(with: error)
     }

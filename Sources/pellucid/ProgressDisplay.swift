@@ -41,7 +41,7 @@ final class ProgressDisplay {
       let width = 24
       let filled = done * width / max(total, 1)
       let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-      FileHandle.standardError.write(Data("\r\u{1B}[K\(bar) \(done * 100 / max(total, 1)) %  \(text)".utf8))
+      Terminal.put("\r\u{1B}[K\(bar) \(done * 100 / max(total, 1)) %  \(text)")
       lineIsOpen = true
       if done == total { close() }
     } else {
@@ -53,7 +53,7 @@ final class ProgressDisplay {
   func close() {
     guard lineIsOpen else { return }
     lineIsOpen = false
-    FileHandle.standardError.write(Data("\n".utf8))
+    Terminal.put("\n")
   }
 
   /// `0:07`, `12:34`, `1:02:03`.

@@ -27,7 +27,7 @@ struct RunCommand: AsyncParsableCommand {
   var input: String
   @Option(name: [.short, .long], help: "Where the result goes: .nii, .nii.gz, .hdr or .png.")
   var output: String
-  @Option(help: ArgumentHelp("The model: a name that `pellucid models` lists, or a file.", valueName: "name|file"))
+  @Option(help: ArgumentHelp("The model: a name that `pellucid models ls` lists, or a file.", valueName: "name|file"))
   var model: String
   @OptionGroup(title: "Sampling") var sampling: SamplingFlags
   @OptionGroup(title: "Output") var result: ResultFlags
@@ -163,17 +163,23 @@ struct RunCommand: AsyncParsableCommand {
 
 /// Ends a run when the user asks for it: at once while only computing is going on, between files while writing.
 private final class StopWatch: Sendable {
-  private let computing = Atomic(false)
+  /// What the run is at; the watcher and the run itself compete for the way out of `computing`.
+  private enum Phase { static let other = 0, computing = 1, leaving = 2 }
+  private let phase = Atomic(Phase.other)
   private let over = Atomic(false)
 
   init() {
     StopRequest.install()
     Task.detached(priority: .high) { [self] in
       while !over.load(ordering: .relaxed) {
-        if StopRequest.signal != 0, computing.load(ordering: .sequentiallyConsistent) {
+        if StopRequest.signal != 0,
+          phase.compareExchange(
+            expected: Phase.computing, desired: Phase.leaving, ordering: .sequentiallyConsistent
+          ).exchanged
+        {
           // An evaluation may take seconds, and while computing nothing of ours is on the disk: leave right away.
-          let line = "\npellucid: \(Interruption(signal: StopRequest.signal))\n"
-          _ = line.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+          Terminal.say(
+            (isatty(STDERR_FILENO) == 1 ? "\n" : "") + "pellucid: \(Interruption(signal: StopRequest.signal))")
           _exit(128 + StopRequest.signal)
         }
         try? await Task.sleep(for: .milliseconds(100))
@@ -181,8 +187,14 @@ private final class StopWatch: Sendable {
     }
   }
 
-  func computingStarted() { computing.store(true, ordering: .sequentiallyConsistent) }
-  func computingEnded() { computing.store(false, ordering: .sequentiallyConsistent) }
+  func computingStarted() { phase.store(Phase.computing, ordering: .sequentiallyConsistent) }
+
+  func computingEnded() {
+    let (_, old) = phase.compareExchange(
+      expected: Phase.computing, desired: Phase.other, ordering: .sequentiallyConsistent)
+    // The watcher is ending the process: write nothing any more.
+    while old == Phase.leaving { pause() }
+  }
 
   /// Throws when the user asked for an end.
   func check() throws {

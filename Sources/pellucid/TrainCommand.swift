@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import Foundation
 import Synchronization
 import TensorCore
@@ -34,6 +35,8 @@ struct TrainCommand: AsyncParsableCommand {
   var export: String?
   @Flag(help: "With --export: store the weights as float16.")
   var half = false
+  @Option(help: "With --export: if the model file exists, fail or replace.")
+  var ifExists: DegradeCommand.ReplaceChoice = .fail
 
   func validate() throws {
     guard (file == nil) != (export == nil) else {
@@ -41,6 +44,9 @@ struct TrainCommand: AsyncParsableCommand {
     }
     if let steps, steps < 1 { throw ValidationError("--steps must be at least 1.") }
     if threads < 0 { throw ValidationError("--threads must not be negative.") }
+    if export != nil, !output.hasSuffix(".safetensors") {
+      throw ValidationError("A model's name ends in .safetensors.")
+    }
     if half, export == nil { throw ValidationError("--half goes with --export.") }
   }
 
@@ -49,7 +55,8 @@ struct TrainCommand: AsyncParsableCommand {
     let target = URL(fileURLWithPath: output)
     if let export {
       let checkpoint = try TrainingCheckpoint(contentsOf: URL(fileURLWithPath: export))
-      let digest = try ModelExport(checkpoint, software: Self.software).write(to: target, half: half)
+      let digest = try ModelExport(checkpoint, software: Self.software).write(
+        to: target, half: half, ifExists: ifExists == .fail ? .fail : .replace)
       print("\(output) \(digest)")
       return
     }
@@ -103,9 +110,9 @@ private final class TrainingReporter {
   private var open = false
 
   func say(_ message: String) {
-    if open { FileHandle.standardError.write(Data("\n".utf8)) }
+    if open { Terminal.put("\n") }
     open = false
-    FileHandle.standardError.write(Data((message + "\n").utf8))
+    Terminal.put(message + "\n")
   }
 
   func tell(_ event: TrainingRun.Event) {
@@ -132,7 +139,7 @@ private final class TrainingReporter {
       "step \(progress.step)/\(progress.steps)  loss \(String(format: "%.5f", progress.loss))  "
       + "\(Self.decimals(progress.samplesPerSecond)) samples/s  \(time) left"
     guard terminal else { return say(text) }
-    FileHandle.standardError.write(Data("\r\u{1B}[K\(text)".utf8))
+    Terminal.put("\r\u{1B}[K\(text)")
     open = true
   }
 

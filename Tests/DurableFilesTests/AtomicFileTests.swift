@@ -108,7 +108,7 @@ func refusedTargets() throws {
   try withTemporaryFolder { folder in
     let data = Data([1])
     try data.write(to: folder.appendingPathComponent("file"))
-    #expect(kind { try AtomicFile.write(data, to: folder.appendingPathComponent("missing/out")) } == .notFound)
+    #expect(kind { try AtomicFile.write(data, to: folder.appendingPathComponent("missing/out")) } == .notAFolder)
     #expect(kind { try AtomicFile.write(data, to: folder.appendingPathComponent("file/out")) } == .notAFolder)
     #expect(kind { try AtomicFile.write(data, to: folder) } == .notARegularFile)
     let long = String(repeating: "x", count: 300)

@@ -95,6 +95,7 @@ import Testing
       ("\\\"version\\\":\\\"1\\\"", "\\\"version\\\":\\\"1\\\",\\\"colour\\\":2", "colour"),
       ("\\\"skip\\\":\\\"none\\\"", "\\\"skip\\\":\\\"none\\\",\\\"skips\\\":2", "prediction.skips"),
       ("\\\"betaStart\\\":0.0001", "\\\"betaStart\\\":-1", "betas"),
+      ("\\\"name\\\":\\\"linear\\\"", "\\\"name\\\":\\\"lineal\\\"", "lineal"),
       ("[0,99,", "[99,0,", "ascending"),
       ("899,999]", "899,1000]", "labelSet"),
       ("\\\"baseChannels\\\":32", "\\\"baseChannels\\\":33", "baseChannels"),

@@ -68,7 +68,7 @@ private func manifest(_ outcome: RunOutcome) -> Manifest? { if case .committed(l
       #expect(after.voxels != before.voxels)
       #expect(read.inputs[0].sha256 == (try ContentDigest.sha256(of: scene.url("in.nii.gz"))))
       #expect(read.outputs[0].geometry?.dimensions == [20, 18, 3, 1])
-      #expect(read.environment.threads == Parallel.threadCount && read.durations.infer > 0)
+      #expect(read.environment.threads > 0 && read.durations.infer > 0)
     }
   }
 
@@ -95,7 +95,8 @@ private func manifest(_ outcome: RunOutcome) -> Manifest? { if case .committed(l
   }
 
   @Test(
-    "whatever ends a run before its manifest leaves nothing behind", arguments: ["evaluated", "writing 1", "writing 2"])
+    "whatever ends a run before its manifest leaves nothing behind",
+    arguments: ["evaluated", "writing 1", "writing 2", "writing 3"])
   func interrupted(point: String) throws {
     struct Stop: Error {}
     try withTemporaryFolder { folder in

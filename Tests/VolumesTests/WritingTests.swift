@@ -152,7 +152,8 @@ func existingFiles() throws {
       #expect(fileErrorKind { try VolumeFile.write(volume, to: url) } == .exists)
       try VolumeFile.write(volume, to: url, options: .init(ifExists: .replace))
     }
-    #expect(fileErrorKind { try VolumeFile.write(volume, to: folder.appendingPathComponent("no/a.nii")) } == .notFound)
+    #expect(
+      fileErrorKind { try VolumeFile.write(volume, to: folder.appendingPathComponent("no/a.nii")) } == .notAFolder)
     let names = try FileManager.default.contentsOfDirectory(atPath: folder.path(percentEncoded: false))
     #expect(names.sorted() == ["a.hdr", "a.img", "a.nii"])
   }

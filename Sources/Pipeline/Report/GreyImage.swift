@@ -67,7 +67,9 @@ struct GreyScale: Equatable {
 
   /// 0 at and below `low`, 255 at and above `high`.
   func level(_ value: Float) -> UInt8 {
-    guard high > low else { return 0 }
-    return UInt8(min(max((value - low) / (high - low), 0), 1) * 255 + 0.5)
+    guard high > low, !value.isNaN else { return 0 }
+    // In double precision, where no difference of two floats overflows.
+    let share = (Double(value) - Double(low)) / (Double(high) - Double(low))
+    return UInt8(min(max(share, 0), 1) * 255 + 0.5)
   }
 }

@@ -15,9 +15,11 @@ struct Histogram {
     self.high = high
     func counts(_ voxels: Tensor) -> [Int] {
       var out = [Int](repeating: 0, count: Self.bins)
-      let scale = Float(Self.bins) / max(high - low, .leastNormalMagnitude)
+      let scale = Double(Self.bins) / max(Double(high) - Double(low), .leastNormalMagnitude)
       voxels.withUnsafeBuffer { source in
-        for value in source { out[Int(min(max((value - low) * scale, 0), Float(Self.bins - 1)))] += 1 }
+        for value in source where !value.isNaN {
+          out[Int(min(max((Double(value) - Double(low)) * scale, 0), Double(Self.bins - 1)))] += 1
+        }
       }
       return out
     }
