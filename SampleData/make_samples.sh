@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 # The held-out slices at full width: the dose is simulated on whole slices, because the projections need all of them.
 "$python" crop.py "$source_ct" "$work/full.nii.gz" 0 0 112 512 512 21
 # Dose and scanner are those that ct-denoise was trained for (Workflows/training/ct-denoise.yaml), the seed is not.
-"$pellucid" degrade "$work/full.nii.gz" -o "$work/low.nii.gz" --kind low-dose-ct --dose 0.1 --photons 600000 \
+"$pellucid" degrade "$work/full.nii.gz" -o "$work/low.nii.gz" --kind low-dose-ct --dose 0.1 --photons 1200000 \
   --views 720 --electronic-noise 5 --apodisation 0 --seed 20240
 
 # The same 256 x 256 x 12 block of both: lungs, ribs, a vertebra, the trachea and the great vessels.
