@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 import Models
 import NeuralNet
@@ -87,6 +88,33 @@ enum TinyTraining {
       #expect(resumed == whole)
       #expect(resumed.parameters != half.parameters)
       #expect(resumed.average != resumed.parameters)
+    }
+  }
+
+  @Test(arguments: [
+    (#""step":0"#, #""step":-5"#), (#""step":0"#, #""step":9223372036854775807"#),
+    (#""momentStep":0"#, #""momentStep":7"#), (#""shape":[32]"#, #""shape":[4611686018427387904,4]"#),
+    (#""name":"conv_in.bias""#, #""name":"conv_in.weight""#), (#""name":"conv_in.bias""#, #""name":"conv_in.other""#),
+  ])
+  func `a checkpoint whose digest fits but whose header lies is refused`(from: String, to: String) throws {
+    try withTemporaryFolder { folder in
+      let trainer = try TinyTraining.trainer(in: folder)
+      let url = folder.appendingPathComponent("checkpoint")
+      try TrainingCheckpoint(
+        state: trainer.initialState, configuration: trainer.configuration.text, steps: 6, command: "", validation: []
+      ).write(to: url)
+      let whole = try Data(contentsOf: url)
+      let newline = try #require(whole.firstIndex(of: 10))
+      let start = newline + 9
+      let length = whole[newline + 1..<start].enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
+      let header = String(decoding: whole[start..<start + length], as: UTF8.self)
+      let place = try #require(header.range(of: from), "\(header.prefix(300))")
+      let forged = Data(header.replacingCharacters(in: place, with: to).utf8)
+      var body = whole[...newline]
+      withUnsafeBytes(of: UInt64(forged.count).littleEndian) { body.append(contentsOf: $0) }
+      body += forged + whole[(start + length)..<(whole.count - 64)]
+      try (body + Data(ContentDigest.sha256(of: Data(body)).utf8)).write(to: url)
+      #expect { try TrainingCheckpoint(contentsOf: url) } throws: { ($0 as? TrainingError)?.kind == .checkpoint }
     }
   }
 
