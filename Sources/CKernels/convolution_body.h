@@ -22,7 +22,7 @@
     }                                                                                                                  \
     _Pragma("clang loop unroll(full)") for (int p = 0; p < P; p++)                                                     \
         _Pragma("clang loop unroll(full)") for (int v = 0; v < NV; v++)                                                \
-            *(vf *)(out + (size_t)p * out_step + (size_t)v * VL) = acc[p][v] + bias[v];                                          \
+            *(vf *)(out + (size_t)p * out_step + (size_t)v * VL) = acc[p][v] + bias[v];                                \
   }
 
 DEFINE_TILE(1, 1)

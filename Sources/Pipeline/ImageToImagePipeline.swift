@@ -39,8 +39,8 @@ public struct ImageToImagePipeline: Sendable {
 
   /// Does the work.
   ///
-  /// `tell` hears what happens; what it throws ends the run cleanly. Throws `PipelineError`, and what the rooms below throw: `VolumeError`, `FileError`, `TransformError`,
-  /// `DiffusionError`, `ModelError`.
+  /// `tell` hears what happens; what it throws ends the run cleanly. Throws `PipelineError`, and what the rooms below
+  /// throw: `VolumeError`, `FileError`, `TransformError`, `DiffusionError`, `ModelError`.
   public func run(_ tell: (RunEvent) throws -> Void = { _ in }) throws -> RunOutcome {
     var clock = StepClock()
     let site = OutputSite(request)

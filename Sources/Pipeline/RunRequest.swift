@@ -98,9 +98,8 @@ public struct RunRequest: Sendable {
   }
   /// Every file that the run makes, the result first and the manifest last.
   public var outputs: [URL] {
-    VolumeFile.files(of: output) + (options.samples > 1 ? [deviationURL] : []) + (report ? [reportURL] : []) + [
-      manifestURL
-    ]
+    let besides = (options.samples > 1 ? [deviationURL] : []) + (report ? [reportURL] : [])
+    return VolumeFile.files(of: output) + besides + [manifestURL]
   }
 }
 
