@@ -5,7 +5,8 @@
 // being two vectors wide (one where there are no more channels than that), so that the inner loop streams them.
 //
 // Blocking. A strip of output rows copies the input rows that it reads into a scratch with its zero padding, which
-// keeps border tests out of the inner loop and the strip in the level-2 cache. The register tile is TILE pixels by one
+// keeps border tests out of the inner loop and the strip in the level-2 cache; what it copies it also normalises,
+// activates or upsamples (ck_conv_input.h). The register tile is TILE pixels by one
 // block: 12 x 32 with AVX-512 (24 accumulators), 6 x 16 with AVX2, 6 x 8 in the portable body. Each output is one sum
 // in the order (ky, kx, in), whatever the strip, tile, batch or thread.
 //
@@ -23,25 +24,6 @@ static int strip_width(const ck_conv_shape *s) { return (s->out_width - 1) * s->
 
 static size_t strip_count(const ck_conv_shape *s, int rows) {
   return (size_t)((rows - 1) * s->stride + s->kernel) * (size_t)strip_width(s) * (size_t)s->in_channels;
-}
-
-static void fill_strip(const ck_conv_shape *s, const float *in, int first_row, int rows, float *scratch) {
-  const int width = strip_width(s), height = (rows - 1) * s->stride + s->kernel, channels = s->in_channels;
-  const int left = s->pad_left < width ? s->pad_left : width;
-  int inside = s->width < width - left ? s->width : width - left;
-  const int right = width - left - inside;
-  for (int r = 0; r < height; r++) {
-    float *target = scratch + (size_t)r * width * channels;
-    const int y = first_row * s->stride + r - s->pad_top;
-    if (y < 0 || y >= s->height) {
-      memset(target, 0, (size_t)width * channels * sizeof(float));
-      continue;
-    }
-    memset(target, 0, (size_t)left * channels * sizeof(float));
-    memcpy(target + (size_t)left * channels, in + (size_t)y * s->width * channels,
-           (size_t)inside * channels * sizeof(float));
-    memset(target + (size_t)(left + inside) * channels, 0, (size_t)right * channels * sizeof(float));
-  }
 }
 
 #define BODY "convolution_body.h"
@@ -90,16 +72,21 @@ int ck_conv_strip_rows(const ck_conv_shape *s) {
   return rows;
 }
 
-size_t ck_conv_scratch_count(const ck_conv_shape *s, int rows) {
-  return strip_count(s, rows) + (size_t)s->out_width * ck_conv_gradient_stride(s);
+int ck_conv_strips(const ck_conv_shape *s) {
+  const int rows = ck_conv_strip_rows(s);
+  return (s->out_height + rows - 1) / rows;
 }
 
-void ck_conv_forward(const ck_conv_shape *shape, const float *in, const float *packed, const float *bias,
-                     const float *residual, int first_row, int rows, float *scratch, float *out) {
-  CK_DISPATCH(conv_forward, shape, in, packed, bias, residual, first_row, rows, scratch, out);
+size_t ck_conv_scratch_count(const ck_conv_shape *s) {
+  return strip_count(s, ck_conv_strip_rows(s)) + (size_t)s->out_width * ck_conv_gradient_stride(s);
 }
 
-void ck_conv_weight_gradient(const ck_conv_shape *shape, const float *in, const float *out_gradient, int first_row,
-                             int rows, float *scratch, float *gradient) {
-  CK_DISPATCH(conv_weight_gradient, shape, in, out_gradient, first_row, rows, scratch, gradient);
+void ck_conv_forward(const ck_conv_shape *shape, const ck_conv_input *input, const float *packed, int strip,
+                     float *scratch, const ck_conv_output *output) {
+  CK_DISPATCH(conv_forward, shape, input, packed, strip, scratch, output);
+}
+
+void ck_conv_weight_gradient(const ck_conv_shape *shape, const ck_conv_input *input, const float *out_gradient,
+                             int strip, float *scratch, float *gradient) {
+  CK_DISPATCH(conv_weight_gradient, shape, input, out_gradient, strip, scratch, gradient);
 }

@@ -40,3 +40,9 @@ int ck_forced_isa(void) { return forced; }
 void ck_force_isa(int isa) {
   if (isa < 0 || isa <= (int)ck_best_isa()) forced = isa;
 }
+
+static _Thread_local int forced_threads = 0;
+
+int ck_forced_threads(void) { return forced_threads; }
+
+void ck_force_threads(int count) { forced_threads = count; }

@@ -17,18 +17,14 @@
 void ck_norm_sums(const float *x, size_t pixels, int channels, const float *shift, double *sums) {
   CK_DISPATCH(norm_sums, x, pixels, channels, shift, sums);
 }
-void ck_norm_apply(const float *x, size_t pixels, int channels, const float *shift, const float *scale,
-                   const float *offset, int silu, float *y) {
-  CK_DISPATCH(norm_apply, x, pixels, channels, shift, scale, offset, silu, y);
-}
-void ck_norm_gradient_sums(const float *x, const float *dy, size_t pixels, int channels, const float *shift,
+void ck_norm_gradient_sums(const float *x, const float *dy, size_t dy_step, size_t pixels, int channels, const float *shift,
                            const float *scale, const float *offset, int silu, double *sums) {
-  CK_DISPATCH(norm_gradient_sums, x, dy, pixels, channels, shift, scale, offset, silu, sums);
+  CK_DISPATCH(norm_gradient_sums, x, dy, dy_step, pixels, channels, shift, scale, offset, silu, sums);
 }
-void ck_norm_gradient_apply(const float *x, const float *dy, size_t pixels, int channels, const float *shift,
+void ck_norm_gradient_apply(const float *x, const float *dy, size_t dy_step, size_t pixels, int channels, const float *shift,
                             const float *scale, const float *offset, int silu, const float *by_x,
                             const float *constant, float *dx) {
-  CK_DISPATCH(norm_gradient_apply, x, dy, pixels, channels, shift, scale, offset, silu, by_x, constant, dx);
+  CK_DISPATCH(norm_gradient_apply, x, dy, dy_step, pixels, channels, shift, scale, offset, silu, by_x, constant, dx);
 }
 void ck_softmax_rows(float *x, size_t rows, size_t columns, float scale) {
   CK_DISPATCH(softmax_rows, x, rows, columns, scale);

@@ -1,25 +1,6 @@
 // Bodies of the normalisation kernels; channels are a multiple of 32 and so of VL.
 
-// exp(x) for x <= 88, relative error about 1e-7: x = n ln 2 + r, polynomial in r, exponent by integer addition.
-INLINE vf FN(vexp)(vf x) {
-  x = __builtin_elementwise_min(__builtin_elementwise_max(x, SPLAT(-87.0f)), SPLAT(88.0f));
-  vf n = FMA(x, SPLAT(1.44269504088896341f), SPLAT(12582912.0f)) - SPLAT(12582912.0f);
-  vf r = FMA(n, SPLAT(-0.693145751953125f), x);
-  r = FMA(n, SPLAT(-1.42860682030941723e-6f), r);
-  vf p = SPLAT(1.9875691500e-4f);
-  p = FMA(p, r, SPLAT(1.3981999507e-3f));
-  p = FMA(p, r, SPLAT(8.3334519073e-3f));
-  p = FMA(p, r, SPLAT(4.1665795894e-2f));
-  p = FMA(p, r, SPLAT(1.6666665459e-1f));
-  p = FMA(p, r, SPLAT(5.0000001201e-1f));
-  p = FMA(p, r * r, r + SPLAT(1.0f));
-  vi exponent = (__builtin_convertvector(n, vi) + 127) << 23;
-  vf power;
-  memcpy(&power, &exponent, sizeof power);
-  return p * power;
-}
-
-INLINE vf FN(vsigmoid)(vf x) { return SPLAT(1.0f) / (SPLAT(1.0f) + FN(vexp)(-x)); }
+#include "sigmoid_body.h"
 
 INLINE vf FN(load)(const float *p) { return *(const vf *)p; }
 
@@ -43,16 +24,6 @@ static void FN(norm_sums)(const float *x, size_t pixels, int channels, const flo
   }
 }
 
-static void FN(norm_apply)(const float *x, size_t pixels, int channels, const float *shift, const float *scale,
-                           const float *offset, int silu, float *y) {
-  for (size_t p = 0; p < pixels; p++) {
-    for (int c = 0; c < channels; c += VL) {
-      vf z = FMA(FN(load)(x + p * channels + c) - FN(load)(shift + c), FN(load)(scale + c), FN(load)(offset + c));
-      *(vf *)(y + p * channels + c) = silu ? z * FN(vsigmoid)(z) : z;
-    }
-  }
-}
-
 // dL/dz from dL/dy: y = z sigmoid(z) has y' = s + z s (1 - s).
 INLINE vf FN(gradient_before)(vf z, vf dy, int silu) {
   if (!silu) return dy;
@@ -60,7 +31,7 @@ INLINE vf FN(gradient_before)(vf z, vf dy, int silu) {
   return dy * FMA(z * s, SPLAT(1.0f) - s, s);
 }
 
-static void FN(norm_gradient_sums)(const float *x, const float *dy, size_t pixels, int channels, const float *shift,
+static void FN(norm_gradient_sums)(const float *x, const float *dy, size_t dy_step, size_t pixels, int channels, const float *shift,
                                    const float *scale, const float *offset, int silu, double *sums) {
   for (int c = 0; c < channels; c += VL) {
     vf a = FN(load)(scale + c), b = FN(load)(offset + c), m = FN(load)(shift + c);
@@ -69,7 +40,7 @@ static void FN(norm_gradient_sums)(const float *x, const float *dy, size_t pixel
       vf sum = {}, product = {};
       for (size_t p = first; p < end; p++) {
         vf v = FN(load)(x + p * channels + c) - m;
-        vf dz = FN(gradient_before)(FMA(v, a, b), FN(load)(dy + p * channels + c), silu);
+        vf dz = FN(gradient_before)(FMA(v, a, b), FN(load)(dy + p * dy_step + c), silu);
         sum += dz;
         product = FMA(dz, v, product);
       }
@@ -81,13 +52,13 @@ static void FN(norm_gradient_sums)(const float *x, const float *dy, size_t pixel
   }
 }
 
-static void FN(norm_gradient_apply)(const float *x, const float *dy, size_t pixels, int channels, const float *shift,
+static void FN(norm_gradient_apply)(const float *x, const float *dy, size_t dy_step, size_t pixels, int channels, const float *shift,
                                     const float *scale, const float *offset, int silu, const float *by_x,
                                     const float *constant, float *dx) {
   for (size_t p = 0; p < pixels; p++) {
     for (int c = 0; c < channels; c += VL) {
       vf v = FN(load)(x + p * channels + c) - FN(load)(shift + c), a = FN(load)(scale + c);
-      vf dz = FN(gradient_before)(FMA(v, a, FN(load)(offset + c)), FN(load)(dy + p * channels + c), silu);
+      vf dz = FN(gradient_before)(FMA(v, a, FN(load)(offset + c)), FN(load)(dy + p * dy_step + c), silu);
       *(vf *)(dx + p * channels + c) = FMA(dz, a, FMA(v, FN(load)(by_x + c), FN(load)(constant + c)));
     }
   }

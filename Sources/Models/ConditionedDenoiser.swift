@@ -1,5 +1,4 @@
 public import Diffusion
-public import NeuralNet
 public import TensorCore
 
 /// A network with the images that it is to restore: what a sampler sees of a model.
@@ -9,60 +8,30 @@ public import TensorCore
 public struct ConditionedDenoiser: Denoiser {
   /// Condition images `[n, h, w, conditions]` in [-1, 1].
   public let conditions: Tensor
-  /// The network.
-  public let network: UNet
-  private let parameters: ParameterSet
-  private let prediction: PredictionRecord
+  private let model: PackedModel
 
   /// Binds condition images `[n, h, w, conditions]` to a model.
   ///
-  /// `h` and `w` are multiples of the network's `sizeMultiple`. Throws a `ModelError` if the card's network cannot be
-  /// built.
-  public init(card: ModelCard, parameters: ParameterSet, conditions: Tensor) throws {
-    network = try UNet(card.architecture)
+  /// `h` and `w` are multiples of the network's `sizeMultiple`.
+  public init(_ model: PackedModel, conditions: Tensor) {
+    let architecture = model.card.architecture
     precondition(conditions.shape.count == 4, "conditions are [n, h, w, channels]")
-    precondition(conditions.shape[3] + card.architecture.outputChannels == card.architecture.inputChannels)
-    self.parameters = parameters
+    precondition(conditions.shape[3] + architecture.outputChannels == architecture.inputChannels)
+    self.model = model
     self.conditions = conditions
-    prediction = card.prediction
-  }
-
-  /// Binds condition images to a model that was read from a file.
-  public init(_ model: ModelFile, conditions: Tensor) throws {
-    try self.init(card: model.card, parameters: model.parameters, conditions: conditions)
   }
 
   /// What the model says of noisy images `[n, h, w, 1]` at a label.
   public func predict(_ x: Tensor, label: Int) throws -> Prediction<Tensor> {
     precondition(
       Array(x.shape.dropLast()) == Array(conditions.shape.dropLast()), "\(x.shape) beside \(conditions.shape)")
-    let graph = Graph(parameters: parameters, recording: false)
-    let input = graph.input(Self.joined(conditions, x))
-    let output = network(input, labels: [Int](repeating: label, count: x.shape[0]), in: graph).value
+    let output = model.evaluate([conditions, x], label: label)
+    let prediction = model.card.prediction
     switch prediction.kind {
     case .noise: return .noise(output)
     case .velocity: return .velocity(output)
     case .data: return .data(Self.data(from: output, conditions: conditions, prediction))
     }
-  }
-
-  /// `[n, h, w, a]` and `[n, h, w, b]` as `[n, h, w, a + b]`.
-  public static func joined(_ first: Tensor, _ second: Tensor) -> Tensor {
-    let (a, b) = (first.shape[3], second.shape[3])
-    let pixels = first.count / a
-    precondition(second.count / b == pixels)
-    var out = Tensor(uninitialized: Array(first.shape.dropLast()) + [a + b])
-    out.withUnsafeMutableBuffer { target in
-      first.withUnsafeBuffer { x in
-        second.withUnsafeBuffer { y in
-          for pixel in 0..<pixels {
-            for channel in 0..<a { target[pixel * (a + b) + channel] = x[pixel * a + channel] }
-            for channel in 0..<b { target[pixel * (a + b) + a + channel] = y[pixel * b + channel] }
-          }
-        }
-      }
-    }
-    return out
   }
 
   /// The clean images of a data prediction: `skip + residualScale · output`, the skip being the mean of the conditions.

@@ -29,49 +29,19 @@ public struct ModelFile: Sendable {
     case float16
   }
 
-  private static let cardKey = "pellucid"
-  private static let formatKey = "format"
-
   /// Reads a model and checks every tensor against the network that the card describes; throws `ModelError` or
   /// `FileError`.
   public static func read(_ url: URL) throws -> ModelFile {
-    let file = try SafetensorsFile(url)
-    let card = try card(of: file)
-    let network = try UNet(card.architecture)
-    try TensorCheck.compare(
-      expected: network.parameterShapes.map { ($0.name, TensorLayout.fileShape($0.shape)) },
-      found: file.entries.map { ($0.name, $0.shape) }, in: file.file.name, described: "the network of its card")
-    if let odd = file.entries.first(where: { !$0.format.isFloatingPoint }) {
-      throw ModelError(
-        .mismatch,
-        "tensor \(odd.name) of \(file.file.name) is stored as \(odd.format.rawValue); parameters are floating point")
-    }
-    var digest = ContentDigest()
-    file.head.withUnsafeBytes { digest.update($0) }
+    let reader = try ModelReader(url)
     var found: [String: Tensor] = [:]
-    var broken: [String] = []
-    for entry in file.entries {
-      let tensor = try file.tensor(entry, digest: &digest)
-      if !TensorCheck.isFinite(tensor) { broken.append(entry.name) }
-      found[entry.name] = TensorLayout.engine(fromFile: tensor)
-    }
-    let warning = "\(broken.count) tensors hold values that are not finite: \(ModelError.list(broken))"
+    for name in reader.names { found[name] = try reader.next(name) }
     return ModelFile(
-      card: card, parameters: ParameterSet(network.parameterShapes.map { ($0.name, found[$0.name]!) }),
-      sha256: digest.hex, byteCount: file.file.byteCount, storage: Set(file.entries.map(\.format.rawValue)).sorted(),
-      warnings: broken.isEmpty ? [] : [warning])
+      card: reader.card, parameters: ParameterSet(reader.network.parameterShapes.map { ($0.name, found[$0.name]!) }),
+      sha256: reader.sha256, byteCount: reader.byteCount, storage: reader.storage, warnings: reader.warnings)
   }
 
   /// Reads only the card, without the parameters; throws `ModelError` or `FileError`.
-  public static func readCard(_ url: URL) throws -> ModelCard { try card(of: SafetensorsFile(url)) }
-
-  private static func card(of file: SafetensorsFile) throws -> ModelCard {
-    guard let text = file.metadata[cardKey] else {
-      throw ModelError(
-        .card, "\(file.file.name) has no Pellucid model card; make one with `pellucid models import` from a checkpoint")
-    }
-    return try ModelCard(json: text, from: file.file.name)
-  }
+  public static func readCard(_ url: URL) throws -> ModelCard { try ModelReader.card(of: SafetensorsFile(url)) }
 
   /// Writes a model whole or not at all and returns its SHA-256; the same content gives the same bytes.
   ///
@@ -86,7 +56,7 @@ public struct ModelFile: Sendable {
     precondition(shapes.map(\.name) == parameters.names, "parameters of another network")
     for (name, shape) in shapes { precondition(parameters[name].shape == shape, "\(name) has another shape") }
     let writer = SafetensorsWriter(
-      metadata: [cardKey: try card.json(), formatKey: "pt"], format: precision == .float16 ? .float16 : .float32)
+      metadata: [ModelReader.cardKey: try card.json(), "format": "pt"], format: precision == .float16 ? .float16 : .float32)
     return try AtomicFile.write(to: url, ifExists: ifExists) { file in
       var digest = ContentDigest()
       func put(_ bytes: [UInt8]) throws {

@@ -41,44 +41,73 @@ public struct UNet: Sendable, Equatable {
   ///   - labels: one timestep label per image.
   /// - Returns: `[n, h, w, outputChannels]`.
   public func callAsFunction(_ x: Variable, labels: [Int], in graph: Graph) -> Variable {
-    let shape = x.value.shape
-    precondition(shape.count == 4 && shape[3] == configuration.inputChannels && labels.count == shape[0])
-    precondition(shape[1] % configuration.sizeMultiple == 0 && shape[2] % configuration.sizeMultiple == 0)
-    let g = Layers(graph: graph)
-    let time = g.timeEmbedding(labels, channels: configuration.baseChannels)
+    precondition(labels.count == x.value.shape[0])
+    let layers = Layers(graph: graph)
+    return forward([x], layers, time: .embedding(layers.timeEmbedding(labels, channels: configuration.baseChannels)))
+  }
 
-    var h = g.convolution(.same3x3, x, "conv_in")
+  /// The raw output `[n, h, w, outputChannels]` of packed parameters, for images in one or two parts (conditions first)
+  /// at one label. `biases` are those of that label.
+  func evaluate(
+    _ parts: [Tensor], biases: [String: Tensor], _ parameters: PackedParameters, observer: LayerObserver?
+  ) -> Tensor {
+    let graph = Graph(parameters, observer: observer)
+    return forward(parts.map { graph.input($0) }, Layers(graph: graph), time: .biases(biases)).value
+  }
+
+  /// What the timestep adds to the first convolution of every residual block, with that convolution's own bias: `[out]`
+  /// by the block's name. It depends on the label alone.
+  func timestepBiases(_ label: Int, _ parameters: PackedParameters) -> [String: Tensor] {
+    let graph = Graph(parameters)
+    let time = Layers(graph: graph).timeEmbedding([label], channels: configuration.baseChannels)
+    return Dictionary(
+      uniqueKeysWithValues: residualBlocks.map { name in
+        let own = graph.parameter("\(name).conv1.bias").value
+        return (name, own.adding(perImage: graph.linear(time, "\(name).temb_proj").value).reshaped(own.shape))
+      })
+  }
+
+  private func forward(_ parts: [Variable], _ g: Layers, time: Layers.Time) -> Variable {
+    let shape = parts[0].value.shape
+    precondition(shape.count == 4 && parts.reduce(0) { $0 + $1.value.shape[3] } == configuration.inputChannels)
+    precondition(shape[1] % configuration.sizeMultiple == 0 && shape[2] % configuration.sizeMultiple == 0)
+    var h = g.convolution(.same3x3, parts, "conv_in")
     var skips = [h]
     for level in 0..<levels {
       for block in 0..<configuration.residualBlocks {
-        h = g.residualBlock(h, time: time, "down.\(level).block.\(block)")
+        h = g.residualBlock([h], time: time, "down.\(level).block.\(block)")
         if configuration.attentionLevels.contains(level) { h = g.attention(h, "down.\(level).attn.\(block)") }
         skips.append(h)
       }
       if level < levels - 1 {
-        h = g.convolution(.halving3x3, h, "down.\(level).downsample.conv")
+        h = g.convolution(.halving3x3, [h], "down.\(level).downsample.conv")
         skips.append(h)
       }
     }
-    h = g.residualBlock(h, time: time, "mid.block_1")
+    h = g.residualBlock([h], time: time, "mid.block_1")
     if configuration.bottleneckAttention { h = g.attention(h, "mid.attn_1") }
-    h = g.residualBlock(h, time: time, "mid.block_2")
+    h = g.residualBlock([h], time: time, "mid.block_2")
     for level in (0..<levels).reversed() {
       for block in 0...configuration.residualBlocks {
-        h = graph.concatenateChannels(h, skips.removeLast())
-        h = g.residualBlock(h, time: time, "up.\(level).block.\(block)")
+        h = g.residualBlock([h, skips.removeLast()], time: time, "up.\(level).block.\(block)")
         if configuration.attentionLevels.contains(level) { h = g.attention(h, "up.\(level).attn.\(block)") }
       }
-      if level > 0 { h = g.convolution(.same3x3, graph.upsample(h), "up.\(level).upsample.conv") }
+      if level > 0 { h = g.convolution(.same3x3, [h], "up.\(level).upsample.conv", upsampled: true) }
     }
-    h = g.norm(h, "norm_out", silu: true)
-    return g.convolution(.same3x3, h, "conv_out")
+    return g.convolution(.same3x3, [h], "conv_out", norm: g.norm("norm_out", silu: true))
   }
 
   // MARK: Parameters
 
   /// Names and shapes in registration order: temb, conv_in, down, mid, up, norm_out, conv_out.
-  public var parameterShapes: [(name: String, shape: [Int])] {
+  public var parameterShapes: [(name: String, shape: [Int])] { parameterList.entries }
+
+  /// The convolutions and linear maps.
+  public var layers: [PackedParameters.Layer] { parameterList.layers }
+
+  private var residualBlocks: [String] { parameterList.residualBlocks }
+
+  private var parameterList: ParameterList {
     var list = ParameterList()
     let base = configuration.baseChannels
     list.linear("temb.dense.0", base, timeChannels)
@@ -97,7 +126,7 @@ public struct UNet: Sendable, Equatable {
         for block in 0..<configuration.residualBlocks { list.attention("down.\(level).attn.\(block)", channels) }
       }
       if level < levels - 1 {
-        list.convolution("down.\(level).downsample.conv", 3, channels, channels)
+        list.convolution("down.\(level).downsample.conv", 3, channels, channels, as: .halving3x3)
         skips.append(channels)
       }
     }
@@ -115,12 +144,12 @@ public struct UNet: Sendable, Equatable {
       if configuration.attentionLevels.contains(level) {
         for block in 0...configuration.residualBlocks { up[level].attention("up.\(level).attn.\(block)", channels) }
       }
-      if level > 0 { up[level].convolution("up.\(level).upsample.conv", 3, channels, channels) }
+      if level > 0 { up[level].convolution("up.\(level).upsample.conv", 3, channels, channels, upsampled: true) }
     }
-    for level in up { list.entries += level.entries }
+    for level in up { list.append(level) }
     list.norm("norm_out", channels)
     list.convolution("conv_out", 3, channels, configuration.outputChannels)
-    return list.entries
+    return list
   }
 
   /// Random weights as the published code starts with them: uniform in ±1/√fan-in, norms one and zero.
@@ -146,17 +175,33 @@ public struct UNet: Sendable, Equatable {
 /// Collects names and shapes.
 private struct ParameterList {
   var entries: [(name: String, shape: [Int])] = []
+  var layers: [PackedParameters.Layer] = []
+  var residualBlocks: [String] = []
 
+  mutating func append(_ other: ParameterList) {
+    entries += other.entries
+    layers += other.layers
+    residualBlocks += other.residualBlocks
+  }
   mutating func linear(_ name: String, _ inputs: Int, _ outputs: Int) {
     entries += [("\(name).weight", [inputs, outputs]), ("\(name).bias", [outputs])]
+    layers.append(PackedParameters.Layer(weights: "\(name).weight", convolution: .pointwise))
   }
-  mutating func convolution(_ name: String, _ kernel: Int, _ inputs: Int, _ outputs: Int) {
+  mutating func convolution(
+    _ name: String, _ kernel: Int, _ inputs: Int, _ outputs: Int, as convolution: Convolution? = nil,
+    upsampled: Bool = false
+  ) {
     entries += [("\(name).weight", [kernel, kernel, inputs, outputs]), ("\(name).bias", [outputs])]
+    layers.append(
+      PackedParameters.Layer(
+        weights: "\(name).weight", convolution: convolution ?? (kernel == 1 ? .pointwise : .same3x3),
+        upsampled: upsampled))
   }
   mutating func norm(_ name: String, _ channels: Int) {
     entries += [("\(name).weight", [channels]), ("\(name).bias", [channels])]
   }
   mutating func residualBlock(_ name: String, _ inputs: Int, _ outputs: Int, time: Int) {
+    residualBlocks.append(name)
     norm("\(name).norm1", inputs)
     convolution("\(name).conv1", 3, inputs, outputs)
     linear("\(name).temb_proj", time, outputs)
@@ -172,23 +217,28 @@ private struct ParameterList {
 
 /// The network's blocks over a graph, by parameter prefix.
 private struct Layers {
+  /// How the timestep reaches the residual blocks.
+  enum Time {
+    /// Its embedding, `[n, timeChannels]`.
+    case embedding(Variable)
+    /// The finished biases by block.
+    case biases([String: Tensor])
+  }
+
   let graph: Graph
 
   func convolution(
-    _ convolution: Convolution, _ x: Variable, _ name: String, imageBias: Variable? = nil, residual: Variable? = nil
+    _ convolution: Convolution, _ parts: [Variable], _ name: String, norm: ConvolutionInput.Norm? = nil,
+    upsampled: Bool = false, bias: Tensor? = nil, imageBias: Variable? = nil, residual: Variable? = nil
   ) -> Variable {
     graph.convolution(
-      convolution, x, weights: graph.parameter("\(name).weight"), bias: graph.parameter("\(name).bias"),
-      imageBias: imageBias, residual: residual)
+      convolution, ConvolutionInput(parts, norm: norm, upsampled: upsampled), name, bias: bias, imageBias: imageBias,
+      residual: residual)
   }
 
-  func linear(_ x: Variable, _ name: String) -> Variable {
-    graph.linear(x, weights: graph.parameter("\(name).weight"), bias: graph.parameter("\(name).bias"))
-  }
-
-  func norm(_ x: Variable, _ name: String, silu: Bool) -> Variable {
-    graph.groupNorm(
-      GroupNorm(silu: silu), x, gamma: graph.parameter("\(name).weight"), beta: graph.parameter("\(name).bias"))
+  func norm(_ name: String, silu: Bool) -> ConvolutionInput.Norm {
+    ConvolutionInput.Norm(
+      GroupNorm(silu: silu), gamma: graph.parameter("\(name).weight"), beta: graph.parameter("\(name).bias"))
   }
 
   /// Sines then cosines of the label at geometric frequencies, two dense layers, and the activation that every
@@ -196,24 +246,31 @@ private struct Layers {
   func timeEmbedding(_ labels: [Int], channels: Int) -> Variable {
     let rows = labels.flatMap { sinusoidalEmbedding(Double($0), channels: channels) }
     let embedding = graph.input(Tensor(rows, shape: [labels.count, channels]))
-    return graph.silu(linear(graph.silu(linear(embedding, "temb.dense.0")), "temb.dense.1"))
+    return graph.silu(graph.linear(graph.silu(graph.linear(embedding, "temb.dense.0")), "temb.dense.1"))
   }
 
-  func residualBlock(_ x: Variable, time: Variable, _ name: String) -> Variable {
-    var h = norm(x, "\(name).norm1", silu: true)
-    h = convolution(.same3x3, h, "\(name).conv1", imageBias: linear(time, "\(name).temb_proj"))
-    h = norm(h, "\(name).norm2", silu: true)
-    let changesWidth = h.value.shape[3] != x.value.shape[3]
-    let skip = changesWidth ? convolution(.pointwise, x, "\(name).nin_shortcut") : x
-    return convolution(.same3x3, h, "\(name).conv2", residual: skip)
+  /// A residual block of the parts' channels together.
+  func residualBlock(_ parts: [Variable], time: Time, _ name: String) -> Variable {
+    var (bias, imageBias): (Tensor?, Variable?)
+    switch time {
+    case .embedding(let time): imageBias = graph.linear(time, "\(name).temb_proj")
+    case .biases(let biases): bias = biases[name]
+    }
+    let h = convolution(
+      .same3x3, parts, "\(name).conv1", norm: norm("\(name).norm1", silu: true), bias: bias, imageBias: imageBias)
+    let changesWidth = parts.count > 1 || h.value.shape[3] != parts[0].value.shape[3]
+    let skip = changesWidth ? convolution(.pointwise, parts, "\(name).nin_shortcut") : parts[0]
+    return convolution(
+      .same3x3, [h], "\(name).conv2", norm: norm("\(name).norm2", silu: true), residual: skip)
   }
 
   func attention(_ x: Variable, _ name: String) -> Variable {
-    let h = norm(x, "\(name).norm", silu: false)
+    let norm = norm("\(name).norm", silu: false)
     let mixed = graph.attention(
-      q: convolution(.pointwise, h, "\(name).q"), k: convolution(.pointwise, h, "\(name).k"),
-      v: convolution(.pointwise, h, "\(name).v"))
-    return convolution(.pointwise, mixed, "\(name).proj_out", residual: x)
+      q: convolution(.pointwise, [x], "\(name).q", norm: norm),
+      k: convolution(.pointwise, [x], "\(name).k", norm: norm),
+      v: convolution(.pointwise, [x], "\(name).v", norm: norm))
+    return convolution(.pointwise, [mixed], "\(name).proj_out", residual: x)
   }
 }
 

@@ -7,10 +7,20 @@ public final class Variable {
   /// Nil until something flows back.
   var gradient: Tensor?
   let needsGradient: Bool
+  private var knownMoments: ChannelMoments?
 
-  init(_ value: Tensor, needsGradient: Bool) {
+  init(_ value: Tensor, needsGradient: Bool, moments: ChannelMoments? = nil) {
     self.value = value
     self.needsGradient = needsGradient
+    knownMoments = moments
+  }
+
+  /// The moments of the value's channels: from whoever made it, or summed at the first need.
+  var moments: ChannelMoments {
+    if let knownMoments { return knownMoments }
+    let moments = ChannelMoments(of: value)
+    knownMoments = moments
+    return moments
   }
 
   /// Adds to the gradient.
@@ -21,6 +31,19 @@ public final class Variable {
   }
 }
 
+/// Who hears of each layer of an evaluation, for benchmarks.
+public typealias LayerObserver = (LayerTiming) -> Void
+
+/// What one layer took.
+public struct LayerTiming: Sendable {
+  /// What kind of layer, and how it was computed: `3x3 F(4x4)`, `1x1 direct`, `attention`, …
+  public let kind: String
+  /// Floating-point operations in direct form, whatever was saved.
+  public let operations: Int
+  /// How long it took.
+  public let duration: Duration
+}
+
 /// One forward computation, recorded if gradients are wanted.
 ///
 /// Operations are coarse (a convolution with bias and residual is one) and each brings its own gradient. Without
@@ -28,7 +51,9 @@ public final class Variable {
 /// to one task; the parallelism is inside the operations.
 public final class Graph {
   private let parameters: ParameterSet
-  private let recording: Bool
+  private let packed: PackedParameters?
+  private let observer: LayerObserver?
+  let recording: Bool
   private var leaves: [String: Variable] = [:]
   private var steps: [() -> Void] = []
 
@@ -36,6 +61,24 @@ public final class Graph {
   public init(parameters: ParameterSet, recording: Bool) {
     self.parameters = parameters
     self.recording = recording
+    packed = nil
+    observer = nil
+  }
+
+  /// A graph for evaluation alone, over parameters that are laid out for it.
+  public init(_ packed: PackedParameters, observer: LayerObserver? = nil) {
+    parameters = packed.rest
+    recording = false
+    self.packed = packed
+    self.observer = observer
+  }
+
+  /// The convolution with a parameter's weights, packed now unless that was done before.
+  func packedConvolution(_ convolution: Convolution, _ name: String, upsampled: Bool) -> PackedConvolution {
+    if let packed { return packed.convolution(name) }
+    var weights = parameter(name).value
+    if weights.shape.count == 2 { weights = weights.reshaped([1, 1] + weights.shape) }
+    return PackedConvolution(convolution, weights: weights, upsampled: upsampled)
   }
 
   /// A value that no gradient is wanted for.
@@ -52,10 +95,27 @@ public final class Graph {
     return leaf
   }
 
+  /// Does some work and tells the observer of it.
+  func observe<R>(_ kind: @autoclosure () -> String, operations: @autoclosure () -> Int, _ work: () -> R) -> R {
+    guard let observer else { return work() }
+    let start = ContinuousClock.now
+    let result = work()
+    observer(LayerTiming(kind: kind(), operations: operations(), duration: ContinuousClock.now - start))
+    return result
+  }
+
+  /// Does a convolution and tells the observer of it.
+  func observe<R>(_ packed: PackedConvolution, _ shape: [Int], _ work: () -> R) -> R {
+    observe(packed.kind, operations: packed.operations(on: shape), work)
+  }
+
   /// A new value with the closure that passes its gradient on to the inputs it was made from.
-  func record(_ value: Tensor, from inputs: [Variable?], _ backward: @escaping (Tensor) -> Void) -> Variable {
+  func record(
+    _ value: Tensor, from inputs: [Variable?], moments: ChannelMoments? = nil,
+    _ backward: @escaping (Tensor) -> Void
+  ) -> Variable {
     let needed = recording && inputs.contains { $0?.needsGradient ?? false }
-    let output = Variable(value, needsGradient: needed)
+    let output = Variable(value, needsGradient: needed, moments: moments)
     if needed {
       steps.append {
         guard let gradient = output.gradient else { return }

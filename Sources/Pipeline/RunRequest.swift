@@ -15,9 +15,9 @@ public struct RestorationModel: Sendable {
   public let makeDenoiser: DenoiserMaker
 
   /// A model that was read from a file.
-  public init(_ file: ModelFile) {
-    self.init(card: file.card, sha256: file.sha256, warnings: file.warnings) { conditions in
-      try ConditionedDenoiser(file, conditions: conditions)
+  public init(_ model: PackedModel) {
+    self.init(card: model.card, sha256: model.sha256, warnings: model.warnings) { conditions in
+      ConditionedDenoiser(model, conditions: conditions)
     }
   }
 

@@ -102,26 +102,7 @@ extension Tensor {
     return out
   }
 
-  /// Images of twice the height and width, every pixel repeated four times.
-  public func upsampledNearest() -> Tensor {
-    let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
-    var out = Tensor(uninitialized: [n, 2 * h, 2 * w, c])
-    out.withUnsafeMutableBuffer { target in
-      guard let start = target.baseAddress, target.count > 0 else { return }
-      let target = SharedPointer(start)
-      Parallel.forEach(n * h) { row in
-        let first = target + row * 4 * w * c
-        for x in 0..<w {
-          (first + 2 * x * c).update(from: base + (row * w + x) * c, count: c)
-          (first + (2 * x + 1) * c).update(from: base + (row * w + x) * c, count: c)
-        }
-        (first + 2 * w * c).update(from: first, count: 2 * w * c)
-      }
-    }
-    return out
-  }
-
-  /// The gradient of `upsampledNearest()`: every 2 × 2 block summed.
+  /// Images of half the height and width, every 2 × 2 block summed: the gradient of nearest-neighbour upsampling.
   public func summedBlocks() -> Tensor {
     let (n, h, w, c) = (shape[0], shape[1] / 2, shape[2] / 2, shape[3])
     var out = Tensor(uninitialized: [n, h, w, c])
@@ -140,5 +121,19 @@ extension Tensor {
       }
     }
     return out
+  }
+}
+
+extension Tensor {
+  /// `self` `[c]` as it is, or plus `perImage` `[n, c]`: a bias for every image.
+  public func adding(perImage: Tensor?) -> Tensor {
+    guard var sum = perImage else { return self }
+    let channels = count
+    precondition(sum.shape.count == 2 && sum.shape[1] == channels)
+    let images = sum.shape[0]
+    sum.withUnsafeMutableBuffer { target in
+      for image in 0..<images { ck_add(target.baseAddress! + image * channels, base, channels) }
+    }
+    return sum
   }
 }

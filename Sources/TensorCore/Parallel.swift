@@ -9,11 +9,23 @@ import Synchronization
 /// are the same bits for any thread count.
 public enum Parallel {
   private static let configured = Atomic<Int>(0)
+  private static let processors = ProcessInfo.processInfo.activeProcessorCount
 
-  /// Threads that `forEach` uses: what `setThreadCount` said, else the active processors.
+  /// Threads that `forEach` uses: what `using` or `setThreadCount` said, else the active processors.
   public static var threadCount: Int {
+    let forced = Int(ck_forced_threads())
+    if forced > 0 { return forced }
     let count = configured.load(ordering: .relaxed)
-    return count > 0 ? count : ProcessInfo.processInfo.activeProcessorCount
+    return count > 0 ? count : processors
+  }
+
+  /// Runs `body` with a number of threads of its own, on this thread alone; other work in the process is left as it is.
+  public static func using<R>(threads: Int, _ body: () throws -> R) rethrows -> R {
+    precondition(threads > 0)
+    let before = ck_forced_threads()
+    ck_force_threads(Int32(threads))
+    defer { ck_force_threads(before) }
+    return try body()
   }
 
   /// Sets the number of threads for the whole process; 0 means one per active processor.

@@ -15,6 +15,14 @@ final class TensorStorage: @unchecked Sendable {
   }
 
   deinit { StoragePool.give(pointer, capacity) }
+
+  /// Lends `count` floats of unspecified content to `body`.
+  static func withScratch<R>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> R) -> R {
+    let capacity = StoragePool.capacity(for: count)
+    let pointer = StoragePool.take(capacity)
+    defer { StoragePool.give(pointer, capacity) }
+    return body(pointer)
+  }
 }
 
 /// Blocks that were used before, by size.

@@ -71,11 +71,11 @@ struct EvaluateCommand: AsyncParsableCommand {
 
   func run() async throws {
     Parallel.setThreadCount(threads)
-    let file = try ModelFile.read(ModelLocator.find(model))
+    let file = try PackedModel.read(ModelLocator.find(model))
     let evaluation = try ModelEvaluation(
       card: file.card, samplers: samplers.samplers, steps: steps, seeds: (0..<UInt64(seeds)).map { $0 },
       baselines: baselines && file.card.task == .denoise
-    ) { try ConditionedDenoiser(file, conditions: $0) }
+    ) { ConditionedDenoiser(file, conditions: $0) }
     let reporter = EvaluationReporter()
     var rows: [ModelEvaluation.Row] = []
     for index in data.indices {

@@ -16,7 +16,7 @@ struct EvaluationReport: Encodable {
     let sha256: String
   }
 
-  init(_ file: ModelFile, _ rows: [ModelEvaluation.Row]) {
+  init(_ file: PackedModel, _ rows: [ModelEvaluation.Row]) {
     model = Model(name: file.card.name, version: file.card.version, task: file.card.task, sha256: file.sha256)
     self.rows = rows
   }

@@ -76,7 +76,7 @@ struct RunCommand: AsyncParsableCommand {
     let options = try sampling.options()
     var request = RunRequest(
       input: URL(fileURLWithPath: input), output: URL(fileURLWithPath: output),
-      model: RestorationModel(try ModelFile.read(try ModelLocator.find(model))), options: options,
+      model: RestorationModel(try PackedModel.read(ModelLocator.find(model))), options: options,
       noise: sampling.noise.map { URL(fileURLWithPath: $0) }, dataType: result.dtype.choice, ifExists: result.ifExists,
       memoryLimit: memory.flatMap(ByteCount.parse), report: result.report, force: force)
     request.command = repetition(options)

@@ -22,9 +22,8 @@ import Testing
     var card = Fixtures.card(architecture)
     card.task = channels == 2 ? .superResolve : .denoise
     card.prediction = prediction
-    let denoiser = try ConditionedDenoiser(
-      card: card, parameters: UNet(architecture).initialParameters(seed: 3),
-      conditions: conditions(channels).slice(batch))
+    let model = try PackedModel(card: card, parameters: UNet(architecture).initialParameters(seed: 3))
+    let denoiser = ConditionedDenoiser(model, conditions: conditions(channels).slice(batch))
     switch try denoiser.predict(x.slice(batch), label: 499) {
     case .noise(let tensor): return (tensor, .noise)
     case .data(let tensor): return (tensor, .data)
@@ -62,9 +61,25 @@ import Testing
     #expect(try predict(record, batch: 1..<2).tensor == both.slice(1..<2))
   }
 
-  @Test("conditions come before the noisy image, channel by channel") func order() {
-    let joined = ConditionedDenoiser.joined(
-      Tensor([1, 2, 3, 4], shape: [1, 1, 2, 2]), Tensor([5, 6], shape: [1, 1, 2, 1]))
-    #expect(joined == Tensor([1, 2, 5, 3, 4, 6], shape: [1, 1, 2, 3]))
+  @Test("conditions come before the noisy image, channel by channel") func order() throws {
+    let model = try PackedModel(
+      card: Fixtures.card(Fixtures.tiny), parameters: UNet(Fixtures.tiny).initialParameters(seed: 3))
+    let condition = conditions(1)
+    let joined = condition.concatenatingChannels(x)
+    let apart = model.evaluate([condition, x], label: 499)
+    #expect(apart == model.evaluate([joined], label: 499))
+    #expect(apart != model.evaluate([x, condition], label: 499))
+  }
+
+  @Test("packed parameters give what a recorded graph gives, label by label") func packed() throws {
+    let network = try UNet(Fixtures.tiny)
+    let parameters = network.initialParameters(seed: 3)
+    let model = try PackedModel(card: Fixtures.card(Fixtures.tiny), parameters: parameters)
+    let input = conditions(1).concatenatingChannels(x)
+    for label in [0, 499, 999, 499] {
+      let graph = Graph(parameters: parameters, recording: true)
+      let expected = network(graph.input(input), labels: [label, label], in: graph).value
+      #expect(model.evaluate([input], label: label) == expected)
+    }
   }
 }

@@ -59,8 +59,8 @@ import Testing
     var card = Fixtures.card(checkpoint.architecture)
     let labels = try LabelSet(named: "uniform-10")
     card.labelSet = LabelSetRecord(name: labels.name, labels: labels.labels)
-    let denoiser = try ConditionedDenoiser(
-      card: card, parameters: checkpoint.parameters, conditions: Fixtures.nhwc(try stored("condition")))
+    let model = try PackedModel(card: card, parameters: checkpoint.parameters)
+    let denoiser = ConditionedDenoiser(model, conditions: Fixtures.nhwc(try stored("condition")))
     let plan = try SamplerPlan(
       sampler: .ddim, labels: labels, schedule: .published, clampData: false, trainedLabels: card.labelSet.labels)
     let start = Fixtures.nhwc(try stored("start"))
@@ -68,7 +68,7 @@ import Testing
     #expect(plan.nfe == 11)
     #expect(Fixtures.relativeDifference(result.values, Fixtures.nhwc(try stored("result")).values) < 1e-4)
     // The condition matters, and it comes first.
-    let other = try ConditionedDenoiser(card: card, parameters: checkpoint.parameters, conditions: start)
+    let other = ConditionedDenoiser(model, conditions: start)
     #expect(
       Fixtures.relativeDifference(try plan.run(other, from: start, noise: { _ in start }).values, result.values) > 0.01)
   }

@@ -42,36 +42,65 @@ struct GradientTests {
     zip(a.values, b.values).reduce(0) { $0 + Double($1.0) * Double($1.1) }
   }
 
-  @Test("Convolutions", arguments: [Convolution.same3x3, .pointwise, .halving3x3])
-  func convolution(_ c: Convolution) {
-    let out = [2, c.outputExtent(6), c.outputExtent(8), 5]
-    check([("x", [2, 6, 8, 3]), ("w", [c.kernel, c.kernel, 3, 5]), ("b", [5]), ("e", [2, 5]), ("r", out)]) { g in
+  @Test("Convolutions", arguments: [Convolution.same3x3, .pointwise, .halving3x3], [(3, 5), (9, 33)])
+  func convolution(_ c: Convolution, _ channels: (Int, Int)) {
+    let (inputs, outputs) = channels
+    let out = [2, c.outputExtent(6), c.outputExtent(8), outputs]
+    let shapes = [
+      ("x", [2, 6, 8, inputs]), ("c.weight", [c.kernel, c.kernel, inputs, outputs]), ("c.bias", [outputs]),
+      ("e", [2, outputs]), ("r", out),
+    ]
+    check(shapes, step: 0.3) { g in
       g.convolution(
-        c, g.parameter("x"), weights: g.parameter("w"), bias: g.parameter("b"), imageBias: g.parameter("e"),
-        residual: g.parameter("r"))
+        c, ConvolutionInput([g.parameter("x")]), "c", imageBias: g.parameter("e"), residual: g.parameter("r"))
     }
   }
 
   @Test("Linear") func linear() {
-    check([("x", [3, 7]), ("w", [7, 9]), ("b", [9])]) { g in
-      g.linear(g.parameter("x"), weights: g.parameter("w"), bias: g.parameter("b"))
+    check([("x", [3, 7]), ("l.weight", [7, 9]), ("l.bias", [9])]) { g in g.linear(g.parameter("x"), "l") }
+  }
+
+  @Test(
+    "Convolutions that normalise, activate and join what they read", arguments: [false, true],
+    [Convolution.same3x3, .pointwise])
+  func normalized(_ silu: Bool, _ c: Convolution) {
+    let shapes = [
+      ("a", [2, 5, 4, 32]), ("b", [2, 5, 4, 64]), ("gamma", [96]), ("beta", [96]),
+      ("c.weight", [c.kernel, c.kernel, 96, 8]), ("c.bias", [8]),
+    ]
+    check(shapes, step: 0.3) { g in
+      let norm = ConvolutionInput.Norm(
+        GroupNorm(silu: silu), gamma: g.parameter("gamma"), beta: g.parameter("beta"))
+      return g.convolution(c, ConvolutionInput([g.parameter("a"), g.parameter("b")], norm: norm), "c")
     }
   }
 
-  @Test("Group norm with and without SiLU", arguments: [false, true], [32, 64])
-  func groupNorm(_ silu: Bool, _ channels: Int) {
-    check([("x", [2, 5, 4, channels]), ("gamma", [channels]), ("beta", [channels])]) { g in
-      g.groupNorm(GroupNorm(silu: silu), g.parameter("x"), gamma: g.parameter("gamma"), beta: g.parameter("beta"))
+  @Test("A normalisation takes its moments from the convolution before") func chain() {
+    let shapes = [
+      ("x", [2, 9, 7, 8]), ("c.weight", [3, 3, 8, 64]), ("c.bias", [64]), ("gamma", [64]), ("beta", [64]),
+      ("d.weight", [3, 3, 64, 8]), ("d.bias", [8]),
+    ]
+    check(shapes, step: 0.3) { g in
+      let h = g.convolution(.same3x3, ConvolutionInput([g.parameter("x")]), "c")
+      let norm = ConvolutionInput.Norm(
+        GroupNorm(silu: true), gamma: g.parameter("gamma"), beta: g.parameter("beta"))
+      return g.convolution(.same3x3, ConvolutionInput([h], norm: norm), "d")
     }
   }
 
-  @Test("SiLU, sum, concatenation, upsampling") func pointwise() {
+  @Test("Upsampling convolutions", arguments: [(3, 5), (8, 16)]) func upsampling(_ channels: (Int, Int)) {
+    let (inputs, outputs) = channels
+    check([("x", [2, 3, 4, inputs]), ("c.weight", [3, 3, inputs, outputs]), ("c.bias", [outputs])], step: 0.3) { g in
+      g.convolution(.same3x3, ConvolutionInput([g.parameter("x")], upsampled: true), "c")
+    }
+  }
+
+  @Test("SiLU, sum, joined parts") func pointwise() {
     check([("x", [2, 3, 4, 5])]) { g in g.silu(g.parameter("x")) }
     check([("a", [2, 3, 4, 5]), ("b", [2, 3, 4, 5])]) { g in g.add(g.parameter("a"), g.silu(g.parameter("b"))) }
-    check([("a", [2, 3, 4, 5]), ("b", [2, 3, 4, 2])]) { g in
-      g.concatenateChannels(g.parameter("a"), g.parameter("b"))
+    check([("a", [2, 3, 4, 5]), ("b", [2, 3, 4, 2]), ("c.weight", [3, 3, 7, 4]), ("c.bias", [4])]) { g in
+      g.convolution(.same3x3, ConvolutionInput([g.parameter("a"), g.parameter("b")]), "c")
     }
-    check([("x", [2, 3, 4, 5])]) { g in g.upsample(g.parameter("x")) }
   }
 
   @Test("A value that is used twice gets both gradients") func reuse() {

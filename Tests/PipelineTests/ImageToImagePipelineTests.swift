@@ -42,9 +42,9 @@ func tinyCard(intensity: IntensityContract = .window(low: -1000, high: 1000)) ->
 
 /// A network of random weights behind a card.
 func tinyModel(_ card: ModelCard) throws -> RestorationModel {
-  let parameters = try UNet(card.architecture).initialParameters(seed: 4)
+  let model = try PackedModel(card: card, parameters: UNet(card.architecture).initialParameters(seed: 4))
   return RestorationModel(card: card, sha256: String(repeating: "ab", count: 32)) { conditions in
-    try ConditionedDenoiser(card: card, parameters: parameters, conditions: conditions)
+    ConditionedDenoiser(model, conditions: conditions)
   }
 }
 

@@ -58,16 +58,20 @@ struct ConvolutionTests {
       ck_reference_conv_weight_gradient(&s, xi, di, &one)
       for i in dw.indices { dw[i] += one[i] }
     }
+    // Winograd's transforms cost a few bits.
+    let isDirect =
+      PackedConvolution.method(c.convolution, inputs: c.inputs, outputs: c.outputs, upsampled: false) == .direct
+    let tolerance = isDirect ? 2e-6 : 1e-5
     for set in ComputeBackend.InstructionSet.allCases {
       ComputeBackend.using(set) {
         let y = c.convolution(x, weights: w, bias: bias, residual: residual)
         #expect(y.shape == outShape)
-        #expect(relativeError(y.values, expected) < 2e-6, "forward, \(set)")
+        #expect(relativeError(y.values, expected) < tolerance, "forward, \(set)")
         let inputGradient = c.convolution.inputGradient(dy, weights: w, inputShape: x.shape)
         #expect(inputGradient.shape == x.shape)
-        #expect(relativeError(inputGradient.values, dx) < 2e-6, "input gradient, \(set)")
+        #expect(relativeError(inputGradient.values, dx) < 1e-5, "input gradient, \(set)")
         let weightGradient = c.convolution.weightGradient(x, outGradient: dy)
-        #expect(relativeError(weightGradient.values, dw) < 4e-6, "weight gradient, \(set)")
+        #expect(relativeError(weightGradient.values, dw) < 1e-5, "weight gradient, \(set)")
       }
     }
   }

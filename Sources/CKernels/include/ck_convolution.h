@@ -2,6 +2,8 @@
 #define CK_CONVOLUTION_H
 #include <stddef.h>
 
+#include "ck_conv_input.h"
+
 /// A 2D convolution of one NHWC image with square kernels; what lies outside the image counts as zero.
 typedef struct {
   int height, width, in_channels;
@@ -23,20 +25,22 @@ void ck_conv_flip(int kernel, int in_channels, int out_channels, const float *we
 /// Output rows that one strip should have so that its input stays in the level-2 cache. Depends on the shape alone.
 int ck_conv_strip_rows(const ck_conv_shape *shape);
 
-/// Floats of scratch that a strip of `rows` output rows needs.
-size_t ck_conv_scratch_count(const ck_conv_shape *shape, int rows);
+/// Strips of an image.
+int ck_conv_strips(const ck_conv_shape *shape);
 
-/// Output rows first_row ... first_row+rows-1 of out = conv(in) + bias + residual. `bias` [out] and `residual` (shaped
-/// like out) may be null.
-void ck_conv_forward(const ck_conv_shape *shape, const float *in, const float *packed, const float *bias,
-                     const float *residual, int first_row, int rows, float *scratch, float *out);
+/// Floats of scratch that a strip needs.
+size_t ck_conv_scratch_count(const ck_conv_shape *shape);
+
+/// The output rows of one strip. `moments` of the output has one piece per strip.
+void ck_conv_forward(const ck_conv_shape *shape, const ck_conv_input *input, const float *packed, int strip,
+                     float *scratch, const ck_conv_output *output);
 
 /// Output channels rounded up as ck_conv_weight_gradient stores them.
 int ck_conv_gradient_stride(const ck_conv_shape *shape);
 
-/// Adds to `gradient` [kernel, kernel, in, stride] what output rows first_row ... contribute to the weights' gradient.
-void ck_conv_weight_gradient(const ck_conv_shape *shape, const float *in, const float *out_gradient, int first_row,
-                             int rows, float *scratch, float *gradient);
+/// Adds to `gradient` [kernel, kernel, in, stride] what one strip of output rows contributes to the weights' gradient.
+void ck_conv_weight_gradient(const ck_conv_shape *shape, const ck_conv_input *input, const float *out_gradient,
+                             int strip, float *scratch, float *gradient);
 
 /// The readable oracle of ck_conv_forward: whole image, one product at a time.
 void ck_reference_conv_forward(const ck_conv_shape *shape, const float *in, const float *weights, const float *bias,

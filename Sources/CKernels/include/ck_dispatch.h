@@ -17,4 +17,7 @@ int ck_forced_isa(void);
 /// Forces an instruction set on this thread only; -1 ends it. One that the processor lacks is ignored.
 void ck_force_isa(int isa);
 
+/// The number of threads that this thread wants for its work; 0: none in particular.
+int ck_forced_threads(void);
+void ck_force_threads(int count);
 #endif

@@ -6,17 +6,13 @@
 /// `shift` [channels] is some value of the channel, taken off first so that nothing cancels when the mean is large.
 void ck_norm_sums(const float *x, size_t pixels, int channels, const float *shift, double *sums);
 
-/// y = (x - shift) * scale + offset per channel, followed by x * sigmoid(x) if `silu`.
-void ck_norm_apply(const float *x, size_t pixels, int channels, const float *shift, const float *scale,
-                   const float *offset, int silu, float *y);
-
 /// For z = (x - shift) * scale + offset and y = silu(z) (or y = z): adds to sums[2*channels] the sums over pixels of dz and
-/// dz * (x - shift) per channel, dz being the gradient with respect to z.
-void ck_norm_gradient_sums(const float *x, const float *dy, size_t pixels, int channels, const float *shift,
+/// dz * (x - shift) per channel, dz being the gradient with respect to z. Pixels of dy are dy_step floats apart.
+void ck_norm_gradient_sums(const float *x, const float *dy, size_t dy_step, size_t pixels, int channels, const float *shift,
                            const float *scale, const float *offset, int silu, double *sums);
 
 /// dx = dz * scale + (x - shift) * by_x + constant per channel (the gradient of normalisation with its statistics).
-void ck_norm_gradient_apply(const float *x, const float *dy, size_t pixels, int channels, const float *shift,
+void ck_norm_gradient_apply(const float *x, const float *dy, size_t dy_step, size_t pixels, int channels, const float *shift,
                             const float *scale, const float *offset, int silu, const float *by_x,
                             const float *constant, float *dx);
 
