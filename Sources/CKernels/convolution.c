@@ -8,7 +8,10 @@
 // keeps border tests out of the inner loop and the strip in the level-2 cache; what it copies it also normalises,
 // activates or upsamples (ck_conv_input.h). The register tile is TILE pixels by one
 // block: 12 x 32 with AVX-512 (24 accumulators), 6 x 16 with AVX2, 6 x 8 in the portable body. Each output is one sum
-// in the order (ky, kx, in), whatever the strip, tile, batch or thread.
+// in a fixed order, whatever the strip, tile, batch or thread.
+//
+// Where there are four output channels or fewer (a network's last layer) the sums run along the taps and input channels
+// of a row instead, in the lanes of one vector per pixel.
 //
 // The weight gradient uses the same tile with roles exchanged: 12 input channels by one block of output channels,
 // summed over the pixels of a row.
@@ -18,6 +21,9 @@
 
 // Two vectors per block unless the output channels fit one.
 static int block_vectors(int out_channels, int lanes) { return out_channels <= lanes ? 1 : 2; }
+
+// So few output channels that a vector of them would be mostly empty: the sums then run along the input channels.
+static int is_narrow(const ck_conv_shape *s) { return s->out_channels <= 4 && s->in_channels % 16 == 0; }
 
 // Columns of the padded strip: everything that the windows of one row touch.
 static int strip_width(const ck_conv_shape *s) { return (s->out_width - 1) * s->stride + s->kernel; }
@@ -40,12 +46,18 @@ int ck_conv_gradient_stride(const ck_conv_shape *s) {
 }
 
 size_t ck_conv_packed_count(const ck_conv_shape *s) {
+  if (is_narrow(s)) return (size_t)s->kernel * s->kernel * s->in_channels * s->out_channels;
   return (size_t)s->kernel * s->kernel * s->in_channels * ck_conv_gradient_stride(s);
 }
 
 void ck_conv_pack(const ck_conv_shape *s, const float *weights, float *packed) {
   const int block = block_vectors(s->out_channels, lanes()) * lanes();
   const int stride = ck_conv_gradient_stride(s), taps = s->kernel * s->kernel * s->in_channels;
+  if (is_narrow(s)) {
+    for (int o = 0; o < s->out_channels; o++)
+      for (int t = 0; t < taps; t++) packed[(size_t)o * taps + t] = weights[(size_t)t * s->out_channels + o];
+    return;
+  }
   for (int first = 0; first < stride; first += block) {
     int used = s->out_channels - first < block ? s->out_channels - first : block;
     for (int t = 0; t < taps; t++) {
@@ -66,9 +78,10 @@ void ck_conv_flip(int kernel, int in_channels, int out_channels, const float *we
 }
 
 int ck_conv_strip_rows(const ck_conv_shape *s) {
-  const size_t budget = 96 * 1024;  // floats: 384 KiB, well inside a level-2 cache
+  const size_t budget = 64 * 1024;  // floats: 256 KiB, well inside a level-2 cache
+  const int most = (s->out_height + 3) / 4 < 16 ? (s->out_height + 3) / 4 : 16;  // four strips keep four threads busy
   int rows = 1;
-  while (rows < 16 && rows < s->out_height && strip_count(s, rows + 1) <= budget) rows++;
+  while (rows < most && strip_count(s, rows + 1) <= budget) rows++;
   return rows;
 }
 

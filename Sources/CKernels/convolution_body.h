@@ -45,6 +45,52 @@ INLINE void FN(finish_strip)(const ck_conv_shape *s, int first_row, int rows, in
   }
 }
 
+// Sums of one output channel for P neighbouring pixels: the taps of a row lie side by side in the strip, so a sum runs
+// through them a vector at a time. `length` is a multiple of VL.
+#define DEFINE_NARROW(P)                                                                                              \
+  INLINE void FN(narrow_##P)(const float *x, const float *w, int kernel, size_t row_step, int length,                 \
+                             size_t pixel_step, float bias, float *out, size_t out_step) {                            \
+    vf acc[P] = {};                                                                                                   \
+    for (int ky = 0; ky < kernel; ky++) {                                                                             \
+      for (int i = 0; i < length; i += VL) {                                                                          \
+        vf weight = *(const vf *)(w + i);                                                                             \
+        _Pragma("clang loop unroll(full)") for (int p = 0; p < P; p++) acc[p] =                                       \
+            FMA(*(const vf *)(x + (size_t)p * pixel_step + i), weight, acc[p]);                                       \
+      }                                                                                                               \
+      x += row_step;                                                                                                  \
+      w += length;                                                                                                    \
+    }                                                                                                                 \
+    for (int p = 0; p < P; p++) {                                                                                     \
+      float sum = bias;                                                                                               \
+      for (int i = 0; i < VL; i++) sum += acc[p][i];                                                                  \
+      out[(size_t)p * out_step] = sum;                                                                                \
+    }                                                                                                                 \
+  }
+DEFINE_NARROW(1)
+DEFINE_NARROW(8)
+#undef DEFINE_NARROW
+
+static void FN(narrow_strip)(const ck_conv_shape *s, const float *strip, const float *packed, int first_row, int rows,
+                             const ck_conv_output *output) {
+  const size_t row_step = (size_t)strip_width(s) * s->in_channels, pixel_step = (size_t)s->stride * s->in_channels;
+  const int length = s->kernel * s->in_channels;
+  for (int o = 0; o < s->out_channels; o++) {
+    const float *w = packed + (size_t)o * s->kernel * length;
+    const float bias = output->bias ? output->bias[o] : 0;
+    for (int r = 0; r < rows; r++) {
+      const float *x = strip + (size_t)r * s->stride * row_step;
+      float *y = output->out + (size_t)(first_row + r) * s->out_width * s->out_channels + o;
+      int p = 0;
+      for (; p + 8 <= s->out_width; p += 8)
+        FN(narrow_8)(x + p * pixel_step, w, s->kernel, row_step, length, pixel_step, bias,
+                     y + (size_t)p * s->out_channels, (size_t)s->out_channels);
+      for (; p < s->out_width; p++)
+        FN(narrow_1)(x + p * pixel_step, w, s->kernel, row_step, length, pixel_step, bias,
+                     y + (size_t)p * s->out_channels, (size_t)s->out_channels);
+    }
+  }
+}
+
 static void FN(conv_forward)(const ck_conv_shape *s, const ck_conv_input *in, const float *packed, int strip,
                              float *scratch, const ck_conv_output *output) {
   const int vectors = block_vectors(s->out_channels, VL), block = vectors * VL;
@@ -55,6 +101,12 @@ static void FN(conv_forward)(const ck_conv_shape *s, const ck_conv_input *in, co
   const int height = ck_conv_strip_rows(s), first_row = strip * height;
   const int rows = s->out_height - first_row < height ? s->out_height - first_row : height;
   FN(fill_strip)(s, in, first_row, rows, scratch);
+  if (is_narrow(s)) {
+    FN(narrow_strip)(s, scratch, packed, first_row, rows, output);
+    if (output->residual || output->moments)
+      FN(finish_strip)(s, first_row, rows, strip, 0, s->out_channels, output);
+    return;
+  }
   float spill[TILE * 2 * VL];
   for (int b = 0; b < blocks; b++) {
     const float *w = packed + (size_t)b * s->kernel * s->kernel * s->in_channels * block;

@@ -9,10 +9,11 @@
 // (one per product) and the loads of twelve tiles do not fall into one cache set. Weights: [panel][product][in][2
 // vectors], read front to back. Products: [product][tile][2 vectors].
 //
-// Blocking. A block is a rectangle of tiles (so that neighbours share most of their borders) whose transformed tiles
-// fit into half of a level-2 cache. Its input is gathered a few channels at a time into a patch that fits into the
-// level-1 cache. The products of one panel of output channels stay in the level-2 cache until they are transformed
-// back.
+// Blocking. A block is a rectangle of twelve tiles or fewer (a rectangle, so that neighbours share most of their
+// borders): one pass of the register kernel, and transformed tiles that leave most of the level-2 cache to the weights
+// that stream by. Its input is gathered a few channels at a time into a patch that stays in the level-2 cache. The
+// products of one panel of output channels stay there too until they are transformed back; while they are computed, the
+// lines that this will read and write are prefetched.
 //
 // Upsampled inputs. A tile of nearest-upsampled pixels is (a b b c c d) in both directions, for which one of the six
 // (four) rows of the input transform is a difference of equal pixels: those products are left out, 25 remain of 36.
@@ -59,12 +60,7 @@ ck_winograd_plan ck_winograd_make_plan(int height, int width, int in_channels, i
   p.tiles_wide = ceiling(width, tile);
   p.lanes = lanes();
   p.tile_stride = ceiling(in_channels, CK_WINOGRAD_CHUNK) * CK_WINOGRAD_CHUNK + 16;
-  if (tiles <= 0) {
-    const size_t budget = 600 * 1024;
-    tiles = (int)(budget / ((size_t)p.products * p.tile_stride * sizeof(float)));
-    tiles = tiles > 24 ? 24 : tiles < 12 ? 12 : tiles;
-  }
-  choose_block(&p, tiles);
+  choose_block(&p, tiles > 0 ? tiles : 12);
   p.blocks_high = ceiling(p.tiles_high, p.block_high);
   p.blocks_wide = ceiling(p.tiles_wide, p.block_wide);
   return p;

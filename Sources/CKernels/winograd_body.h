@@ -138,6 +138,21 @@ INLINE void FN(finish_block)(const ck_winograd_plan *p, const float *products, s
   FN(store_some)(moments + 2 * p->out_channels, square, used);
 }
 
+// Asks for the cache lines that one tile of results will read and write.
+INLINE void FN(prefetch_tile)(const ck_winograd_plan *p, int panel, int block, int tile, const ck_conv_output *output) {
+  const int top = block / p->blocks_wide * p->block_high, left = block % p->blocks_wide * p->block_wide;
+  const int wide = p->tiles_wide - left < p->block_wide ? p->tiles_wide - left : p->block_wide;
+  const int y = (top + tile / wide) * p->tile, x = (left + tile % wide) * p->tile;
+  for (int r = y; r < y + p->tile && r < p->height; r++)
+    for (int q = x; q < x + p->tile && q < p->width; q++) {
+      const size_t at = ((size_t)r * p->width + q) * p->out_channels + (size_t)panel * 2 * VL;
+      for (int c = 0; c < 2 * VL; c += 16) {
+        if (output->residual) __builtin_prefetch(output->residual + at + c, 0, 2);
+        __builtin_prefetch(output->out + at + c, 1, 2);
+      }
+    }
+}
+
 static void FN(winograd_multiply)(const ck_winograd_plan *p, const float *packed, int panel, const float *transformed,
                                   int first, int tiles, int first_block, int blocks, float *products,
                                   const ck_conv_output *output) {
@@ -150,6 +165,9 @@ static void FN(winograd_multiply)(const ck_winograd_plan *p, const float *packed
   for (int k = 0; k < p->products; k++) {
     const float *x = transformed + (size_t)k * tile_product + (size_t)first * p->tile_stride;
     float *m = products + (size_t)k * product_stride;
+    // A few tiles' lines per product: memory works while the processor multiplies.
+    for (int t = k * count / p->products; blocks == 1 && t < (k + 1) * count / p->products; t++)
+      FN(prefetch_tile)(p, panel, first_block, t, output);
     for (int t = 0; t < count;) {
       FN(conv_tile_t) kernel;
       int width = FN(pick_tile)(count - t, 1, &kernel);

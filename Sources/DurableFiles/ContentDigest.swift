@@ -2,7 +2,7 @@ import Crypto
 public import Foundation
 
 /// SHA-256 (FIPS 180-4) of data, of a file or of a stream, as 64 lower-case hexadecimal digits.
-public struct ContentDigest {
+public struct ContentDigest: Sendable {
   private var hash = SHA256()
 
   /// The digest of nothing yet.

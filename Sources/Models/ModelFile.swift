@@ -33,8 +33,7 @@ public struct ModelFile: Sendable {
   /// `FileError`.
   public static func read(_ url: URL) throws -> ModelFile {
     let reader = try ModelReader(url)
-    var found: [String: Tensor] = [:]
-    for name in reader.names { found[name] = try reader.next(name) }
+    let found = Dictionary(uniqueKeysWithValues: try reader.read { ($0, $1) })
     return ModelFile(
       card: reader.card, parameters: ParameterSet(reader.network.parameterShapes.map { ($0.name, found[$0.name]!) }),
       sha256: reader.sha256, byteCount: reader.byteCount, storage: reader.storage, warnings: reader.warnings)
@@ -56,7 +55,8 @@ public struct ModelFile: Sendable {
     precondition(shapes.map(\.name) == parameters.names, "parameters of another network")
     for (name, shape) in shapes { precondition(parameters[name].shape == shape, "\(name) has another shape") }
     let writer = SafetensorsWriter(
-      metadata: [ModelReader.cardKey: try card.json(), "format": "pt"], format: precision == .float16 ? .float16 : .float32)
+      metadata: [ModelReader.cardKey: try card.json(), "format": "pt"],
+      format: precision == .float16 ? .float16 : .float32)
     return try AtomicFile.write(to: url, ifExists: ifExists) { file in
       var digest = ContentDigest()
       func put(_ bytes: [UInt8]) throws {

@@ -1,8 +1,9 @@
 import DurableFiles
 import Foundation
+import Synchronization
 import TensorCore
 
-/// Reads a model file tensor by tensor, in the order of the file, and takes its digest on the way.
+/// Reads a model file a few tensors at a time and takes its digest on the way.
 final class ModelReader {
   /// Where a file keeps the card.
   static let cardKey = "pellucid"
@@ -10,7 +11,6 @@ final class ModelReader {
   let card: ModelCard
   let network: UNet
   private let file: SafetensorsFile
-  private let entries: [String: SafetensorsFile.Entry]
   private var digest = ContentDigest()
   private var broken: [String] = []
 
@@ -28,7 +28,6 @@ final class ModelReader {
         .mismatch,
         "tensor \(odd.name) of \(file.file.name) is stored as \(odd.format.rawValue); parameters are floating point")
     }
-    entries = Dictionary(uniqueKeysWithValues: file.entries.map { ($0.name, $0) })
     file.head.withUnsafeBytes { digest.update($0) }
   }
 
@@ -40,14 +39,54 @@ final class ModelReader {
     return try ModelCard(json: text, from: file.file.name)
   }
 
-  /// The parameters' names in the order of the file, in which `next` must be called.
-  var names: [String] { file.entries.map(\.name) }
+  /// Bytes of tensors that are in memory at a time.
+  private static let group = 64 << 20
 
-  /// A parameter in the engine's layout.
-  func next(_ name: String) throws -> Tensor {
-    let tensor = try file.tensor(entries[name]!, digest: &digest)
-    if !TensorCheck.isFinite(tensor) { broken.append(name) }
-    return TensorLayout.engine(fromFile: tensor)
+  /// Reads all parameters. `body` gets each in the engine's layout, several at a time, and makes of it what is returned,
+  /// in the order of the file.
+  func read<R: Sendable>(_ body: @Sendable (_ name: String, Tensor) -> R) throws -> [R] {
+    var results: [R] = []
+    var rest = file.entries[...]
+    while !rest.isEmpty {
+      var raw: [(name: String, bytes: SafetensorsFile.Raw)] = []
+      var bytes = 0
+      while let entry = rest.first, raw.isEmpty || bytes + entry.byteCount <= Self.group {
+        raw.append((entry.name, try file.raw(entry)))
+        bytes += entry.byteCount
+        rest.removeFirst()
+      }
+      results += take(raw, body)
+    }
+    return results
+  }
+
+  /// The digest of some tensors on one thread, and what `body` makes of them on all.
+  private func take<R: Sendable>(
+    _ raw: [(name: String, bytes: SafetensorsFile.Raw)], _ body: @Sendable (_ name: String, Tensor) -> R
+  ) -> [R] {
+    let state = Mutex((done: [R?](repeating: nil, count: raw.count), broken: [Int]()))
+    let digest = Mutex(digest)
+    Parallel.forEach(raw.count + 1) { item in
+      guard item > 0 else {
+        digest.withLock { digest in for entry in raw { entry.bytes.update(&digest) } }
+        return
+      }
+      let entry = raw[item - 1]
+      Parallel.using(threads: 1) {
+        let tensor = entry.bytes.tensor
+        let isBroken = !TensorCheck.isFinite(tensor)
+        let result = body(entry.name, TensorLayout.engine(fromFile: tensor))
+        state.withLock {
+          $0.done[item - 1] = result
+          if isBroken { $0.broken.append(item - 1) }
+        }
+      }
+    }
+    self.digest = digest.withLock { $0 }
+    return state.withLock { state in
+      broken += state.broken.sorted().map { raw[$0].name }
+      return state.done.compactMap { $0 }
+    }
   }
 
   /// SHA-256 of the file, once all parameters were read.

@@ -18,11 +18,14 @@ public struct PackedModel: Sendable {
   private let parameters: PackedParameters
   private let biases = TimestepBiases()
 
-  /// Reads a model and packs it tensor by tensor; throws `ModelError` or `FileError`.
+  /// Reads a model and packs it a few tensors at a time; throws `ModelError` or `FileError`.
   public static func read(_ url: URL) throws -> PackedModel {
     let reader = try ModelReader(url)
     let network = reader.network
-    let parameters = try PackedParameters(names: reader.names, layers: network.layers, take: reader.next)
+    let packer = PackedParameters.Packer(network.layers)
+    let parameters = PackedParameters(try reader.read { packer.pack($0, $1) })
+    // What reading took is of no use to evaluations.
+    ComputeBackend.releaseIdleMemory()
     return PackedModel(
       card: reader.card, sha256: reader.sha256, warnings: reader.warnings, network: network, parameters: parameters)
   }
@@ -30,9 +33,10 @@ public struct PackedModel: Sendable {
   /// A model from its parameters in memory; throws a `ModelError` if the card's network cannot be built.
   public init(card: ModelCard, parameters: ParameterSet) throws {
     let network = try UNet(card.architecture)
+    let packer = PackedParameters.Packer(network.layers)
     self.init(
       card: card, sha256: "", warnings: [], network: network,
-      parameters: PackedParameters(names: parameters.names, layers: network.layers) { parameters[$0] })
+      parameters: PackedParameters(parameters.names.map { packer.pack($0, parameters[$0]) }))
   }
 
   private init(

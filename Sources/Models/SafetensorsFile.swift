@@ -105,29 +105,59 @@ package struct SafetensorsFile {
     return Entry(name: name, format: format, shape: shape, offset: start + range[0], byteCount: bytes)
   }
 
-  /// One tensor as 32-bit floats in the file's layout; `digest` takes in its bytes.
-  package func tensor(_ entry: Entry, digest: inout ContentDigest) throws -> Tensor {
-    let bytes = try file.read(at: entry.offset, count: entry.byteCount)
-    guard bytes.count == entry.byteCount else {
-      throw ModelError(.corrupt, "\(file.name) became shorter while it was read; get the file again")
+  /// A tensor's bytes as they stand in the file.
+  ///
+  /// Those of float32 tensors lie in a tensor already, so that nothing is copied again.
+  package enum Raw: Sendable {
+    case float32(Tensor)
+    case other([UInt8], NumberFormat, shape: [Int])
+
+    /// Hands the bytes to a digest.
+    package func update(_ digest: inout ContentDigest) {
+      switch self {
+      case .float32(let tensor): tensor.withUnsafeBuffer { digest.update(UnsafeRawBufferPointer($0)) }
+      case .other(let bytes, _, _): bytes.withUnsafeBytes { digest.update($0) }
+      }
+    }
+
+    /// The numbers as 32-bit floats in the file's layout.
+    package var tensor: Tensor {
+      switch self {
+      case .float32(let tensor): return tensor
+      case .other(let bytes, let format, let shape):
+        var tensor = Tensor(uninitialized: shape)
+        bytes.withUnsafeBytes { source in
+          tensor.withUnsafeMutableBuffer { format.decode(source, at: { $0 }, into: $0) }
+        }
+        return tensor
+      }
+    }
+  }
+
+  /// Reads one tensor's bytes.
+  package func raw(_ entry: Entry) throws -> Raw {
+    let shorter = ModelError(.corrupt, "\(file.name) became shorter while it was read; get the file again")
+    guard entry.format == .float32, 1.littleEndian == 1 else {
+      let bytes = try file.read(at: entry.offset, count: entry.byteCount)
+      guard bytes.count == entry.byteCount else { throw shorter }
+      return .other(bytes, entry.format, shape: entry.shape)
     }
     var tensor = Tensor(uninitialized: entry.shape)
-    bytes.withUnsafeBytes { source in
-      digest.update(source)
-      tensor.withUnsafeMutableBuffer { entry.format.decode(source, at: { $0 }, into: $0) }
+    let got = try tensor.withUnsafeMutableBuffer {
+      try file.read(into: UnsafeMutableRawBufferPointer($0), at: entry.offset)
     }
-    return tensor
+    guard got == entry.byteCount else { throw shorter }
+    return .float32(tensor)
   }
 
   /// All tensors by name as 32-bit floats in the file's layout.
   package func tensors() throws -> [String: Tensor] {
-    var digest = ContentDigest()
     var out: [String: Tensor] = [:]
     for entry in entries {
       guard entry.format.isFloatingPoint else {
         throw ModelError(.corrupt, "tensor \(ModelError.printable(entry.name)) of \(file.name) is not floating point")
       }
-      out[entry.name] = try tensor(entry, digest: &digest)
+      out[entry.name] = try raw(entry).tensor
     }
     return out
   }

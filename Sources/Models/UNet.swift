@@ -94,7 +94,8 @@ public struct UNet: Sendable, Equatable {
       }
       if level > 0 { h = g.convolution(.same3x3, [h], "up.\(level).upsample.conv", upsampled: true) }
     }
-    return g.convolution(.same3x3, [h], "conv_out", norm: g.norm("norm_out", silu: true))
+    return g.convolution(
+      .same3x3, [h], "conv_out", norm: g.norm("norm_out", silu: true), normalizedLater: false)
   }
 
   // MARK: Parameters
@@ -229,11 +230,12 @@ private struct Layers {
 
   func convolution(
     _ convolution: Convolution, _ parts: [Variable], _ name: String, norm: ConvolutionInput.Norm? = nil,
-    upsampled: Bool = false, bias: Tensor? = nil, imageBias: Variable? = nil, residual: Variable? = nil
+    upsampled: Bool = false, bias: Tensor? = nil, imageBias: Variable? = nil, residual: Variable? = nil,
+    normalizedLater: Bool = true
   ) -> Variable {
     graph.convolution(
       convolution, ConvolutionInput(parts, norm: norm, upsampled: upsampled), name, bias: bias, imageBias: imageBias,
-      residual: residual)
+      residual: residual, normalizedLater: normalizedLater)
   }
 
   func norm(_ name: String, silu: Bool) -> ConvolutionInput.Norm {
@@ -259,7 +261,7 @@ private struct Layers {
     let h = convolution(
       .same3x3, parts, "\(name).conv1", norm: norm("\(name).norm1", silu: true), bias: bias, imageBias: imageBias)
     let changesWidth = parts.count > 1 || h.value.shape[3] != parts[0].value.shape[3]
-    let skip = changesWidth ? convolution(.pointwise, parts, "\(name).nin_shortcut") : parts[0]
+    let skip = changesWidth ? convolution(.pointwise, parts, "\(name).nin_shortcut", normalizedLater: false) : parts[0]
     return convolution(
       .same3x3, [h], "\(name).conv2", norm: norm("\(name).norm2", silu: true), residual: skip)
   }
@@ -267,9 +269,9 @@ private struct Layers {
   func attention(_ x: Variable, _ name: String) -> Variable {
     let norm = norm("\(name).norm", silu: false)
     let mixed = graph.attention(
-      q: convolution(.pointwise, [x], "\(name).q", norm: norm),
-      k: convolution(.pointwise, [x], "\(name).k", norm: norm),
-      v: convolution(.pointwise, [x], "\(name).v", norm: norm))
+      q: convolution(.pointwise, [x], "\(name).q", norm: norm, normalizedLater: false),
+      k: convolution(.pointwise, [x], "\(name).k", norm: norm, normalizedLater: false),
+      v: convolution(.pointwise, [x], "\(name).v", norm: norm, normalizedLater: false))
     return convolution(.pointwise, [mixed], "\(name).proj_out", residual: x)
   }
 }

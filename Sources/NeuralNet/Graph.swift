@@ -38,6 +38,8 @@ public typealias LayerObserver = (LayerTiming) -> Void
 public struct LayerTiming: Sendable {
   /// What kind of layer, and how it was computed: `3x3 F(4x4)`, `1x1 direct`, `attention`, …
   public let kind: String
+  /// Rows of its result.
+  public let rows: Int
   /// Floating-point operations in direct form, whatever was saved.
   public let operations: Int
   /// How long it took.
@@ -96,17 +98,20 @@ public final class Graph {
   }
 
   /// Does some work and tells the observer of it.
-  func observe<R>(_ kind: @autoclosure () -> String, operations: @autoclosure () -> Int, _ work: () -> R) -> R {
+  func observe<R>(
+    _ kind: @autoclosure () -> String, rows: Int, operations: @autoclosure () -> Int, _ work: () -> R
+  ) -> R {
     guard let observer else { return work() }
     let start = ContinuousClock.now
     let result = work()
-    observer(LayerTiming(kind: kind(), operations: operations(), duration: ContinuousClock.now - start))
+    observer(LayerTiming(kind: kind(), rows: rows, operations: operations(), duration: ContinuousClock.now - start))
     return result
   }
 
   /// Does a convolution and tells the observer of it.
   func observe<R>(_ packed: PackedConvolution, _ shape: [Int], _ work: () -> R) -> R {
-    observe(packed.kind, operations: packed.operations(on: shape), work)
+    observe(
+      packed.kind, rows: packed.convolution.outputExtent(shape[1]), operations: packed.operations(on: shape), work)
   }
 
   /// A new value with the closure that passes its gradient on to the inputs it was made from.

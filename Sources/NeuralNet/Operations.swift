@@ -9,9 +9,10 @@ extension Graph {
   ///   - given: a bias `[out]` in the place of the parameter, for evaluation alone.
   ///   - imageBias: `[n, out]`, added to every pixel of its image.
   ///   - residual: shaped like the result.
+  ///   - normalizedLater: whether a normalisation will read the result; its moments are then summed on the way.
   public func convolution(
     _ convolution: Convolution, _ input: ConvolutionInput, _ name: String, bias given: Tensor? = nil,
-    imageBias: Variable? = nil, residual: Variable? = nil
+    imageBias: Variable? = nil, residual: Variable? = nil, normalizedLater: Bool = true
   ) -> Variable {
     precondition(given == nil || !recording, "a given bias has no gradient")
     let (images, application) = input.fused
@@ -20,7 +21,7 @@ extension Graph {
     let (value, moments) = observe(packed, images.shape) {
       packed(
         images, bias: given ?? bias.value.adding(perImage: imageBias?.value), residual: residual?.value,
-        wantsMoments: packed.outputChannels % 32 == 0)
+        wantsMoments: normalizedLater)
     }
     guard recording else { return Variable(value, needsGradient: false, moments: moments) }
     let weights = parameter("\(name).weight")
@@ -88,7 +89,7 @@ extension Graph {
     let shape = q.value.shape
     let flat = [shape[0], shape[1] * shape[2], shape[3]]
     let products = 4 * flat[0] * flat[1] * flat[1] * flat[2]
-    let value = observe("attention", operations: products) {
+    let value = observe("attention", rows: shape[1], operations: products) {
       Attention.forward(q: q.value.reshaped(flat), k: k.value.reshaped(flat), v: v.value.reshaped(flat))
     }
     return record(value.reshaped(shape), from: [q, k, v]) { gradient in

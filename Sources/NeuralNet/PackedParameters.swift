@@ -19,25 +19,48 @@ public struct PackedParameters: Sendable {
     }
   }
 
+  /// A parameter as it is kept.
+  public struct Entry: Sendable {
+    let name: String
+    let content: Content
+    enum Content: Sendable {
+      case weights(PackedConvolution)
+      case other(Tensor)
+    }
+  }
+
+  /// Packs parameters of a network, in any order and on any thread.
+  public struct Packer: Sendable {
+    private let layers: [String: Layer]
+
+    /// A packer for a network's layers.
+    public init(_ layers: [Layer]) {
+      self.layers = Dictionary(uniqueKeysWithValues: layers.map { ($0.weights, $0) })
+    }
+
+    /// A parameter as it is kept; weights are `[k, k, in, out]` or `[in, out]`.
+    public func pack(_ name: String, _ tensor: Tensor) -> Entry {
+      guard let layer = layers[name] else { return Entry(name: name, content: .other(tensor)) }
+      let weights = tensor.shape.count == 2 ? tensor.reshaped([1, 1] + tensor.shape) : tensor
+      return Entry(
+        name: name,
+        content: .weights(PackedConvolution(layer.convolution, weights: weights, upsampled: layer.upsampled)))
+    }
+  }
+
   private let convolutions: [String: PackedConvolution]
   /// Parameters that are no weights of a layer: biases, and what belongs to normalisations.
   let rest: ParameterSet
 
-  /// Packs the weights of the layers; each original is let go as soon as it is packed.
-  ///
-  /// `take` hands over a parameter by name, `[k, k, in, out]` or `[in, out]` for weights.
-  public init(names: [String], layers: [Layer], take: (String) throws -> Tensor) rethrows {
+  /// All parameters of a network.
+  public init(_ entries: [Entry]) {
     var convolutions: [String: PackedConvolution] = [:]
-    let byName = Dictionary(uniqueKeysWithValues: layers.map { ($0.weights, $0) })
     var rest: [(name: String, tensor: Tensor)] = []
-    for name in names {
-      var tensor = try take(name)
-      guard let layer = byName[name] else {
-        rest.append((name, tensor))
-        continue
+    for entry in entries {
+      switch entry.content {
+      case .weights(let packed): convolutions[entry.name] = packed
+      case .other(let tensor): rest.append((entry.name, tensor))
       }
-      if tensor.shape.count == 2 { tensor = tensor.reshaped([1, 1] + tensor.shape) }
-      convolutions[name] = PackedConvolution(layer.convolution, weights: tensor, upsampled: layer.upsampled)
     }
     self.convolutions = convolutions
     self.rest = ParameterSet(rest)

@@ -6,7 +6,7 @@ import COpenBLAS
 /// Queries are worked off in blocks, so the whole matrix of weights is never in memory at once.
 public enum Attention {
   /// Queries per block; fixed, so that results do not depend on the number of threads.
-  private static let block = 256
+  private static let block = 64
 
   /// - Parameters:
   ///   - q: queries `[n, pixels, c]`.
@@ -19,14 +19,12 @@ public enum Attention {
     var out = Tensor(uninitialized: q.shape)
     out.withUnsafeMutableBuffer { target in
       let target = SharedPointer(target.baseAddress!)
-      Parallel.forEach(n * blocks) { item in
+      Parallel.forEach(n * blocks, scratch: min(block, pixels) * pixels) { item, weights in
         let start = item / blocks * pixels * c
         let first = item % blocks * block
         let rows = min(block, pixels - first)
-        let weights = TensorStorage(count: rows * pixels)
-        attentionWeights(
-          q.base + start + first * c, k.base + start, rows: rows, pixels: pixels, c: c, into: weights.pointer)
-        multiply(weights.pointer, v.base + start, target + start + first * c, rows: rows, inner: pixels, columns: c)
+        attentionWeights(q.base + start + first * c, k.base + start, rows: rows, pixels: pixels, c: c, into: weights)
+        multiply(weights, v.base + start, target + start + first * c, rows: rows, inner: pixels, columns: c)
       }
     }
     return out
@@ -46,27 +44,27 @@ public enum Attention {
           let (dq, dk, dv) = (
             SharedPointer(dq.baseAddress!), SharedPointer(dk.baseAddress!), SharedPointer(dv.baseAddress!)
           )
-          Parallel.forEach(n) { image in
+          let size = min(block, pixels) * pixels
+          Parallel.forEach(n, scratch: 2 * size) { image, scratch in
             let start = image * pixels * c
-            let weights = TensorStorage(count: block * pixels)
-            let gradient = TensorStorage(count: block * pixels)
+            let (weights, gradient) = (scratch, scratch + size)
             for first in stride(from: 0, to: pixels, by: block) {
               let rows = min(block, pixels - first)
               let at = start + first * c
               attentionWeights(
-                q.base + at, k.base + start, rows: rows, pixels: pixels, c: c, into: weights.pointer)
+                q.base + at, k.base + start, rows: rows, pixels: pixels, c: c, into: weights)
               // dv += Pᵀ dout;  dP = dout vᵀ;  dS = softmax'(dP) / √c;  dq = dS k;  dk += dSᵀ q
               multiply(
-                weights.pointer, outGradient.base + at, dv + start, rows: pixels, inner: rows, columns: c,
+                weights, outGradient.base + at, dv + start, rows: pixels, inner: rows, columns: c,
                 transposeA: true, accumulate: true)
               multiply(
-                outGradient.base + at, v.base + start, gradient.pointer, rows: rows, inner: c, columns: pixels,
+                outGradient.base + at, v.base + start, gradient, rows: rows, inner: c, columns: pixels,
                 transposeB: true)
               ck_softmax_gradient_rows(
-                weights.pointer, gradient.pointer, rows, pixels, scale(c), gradient.pointer)
-              multiply(gradient.pointer, k.base + start, dq + at, rows: rows, inner: pixels, columns: c)
+                weights, gradient, rows, pixels, scale(c), gradient)
+              multiply(gradient, k.base + start, dq + at, rows: rows, inner: pixels, columns: c)
               multiply(
-                gradient.pointer, q.base + at, dk + start, rows: pixels, inner: rows, columns: c, transposeA: true,
+                gradient, q.base + at, dk + start, rows: pixels, inner: rows, columns: c, transposeA: true,
                 accumulate: true)
             }
           }
@@ -92,7 +90,7 @@ public enum Attention {
   }
 
   /// out = A B (+ out), A `[rows, inner]` and B `[inner, columns]`, either given transposed.
-  private static func multiply(
+  static func multiply(
     _ a: UnsafePointer<Float>, _ b: UnsafePointer<Float>, _ out: UnsafeMutablePointer<Float>, rows: Int, inner: Int,
     columns: Int, transposeA: Bool = false, transposeB: Bool = false, accumulate: Bool = false
   ) {

@@ -37,6 +37,29 @@ public enum ComputeBackend {
   /// OpenBLAS's own description: version and build options.
   public static var blasConfiguration: String { String(cString: openblas_get_config()) }
 
+  /// Bytes that tensors and scratch have taken from the system so far; what was given back for reuse counts once.
+  public static var tensorBytesAllocated: Int { StoragePool.bytesAllocated }
+
+  /// Gives memory that is kept for reuse back to the system.
+  public static func releaseIdleMemory() { StoragePool.releaseIdle() }
+
+  /// Operations per second of OpenBLAS's matrix product (1024 × 1024 × 1024) on every thread at once: the best of three.
+  public static func measuredGEMMRate() -> Double {
+    let n = 1024
+    let count = Parallel.threadCount
+    let operands = (0..<3 * count).map { _ in Tensor(repeating: 0.5, shape: [n, n]) }
+    let seconds = (0..<3).map { _ in
+      ContinuousClock().measure {
+        Parallel.forEach(count) { thread in
+          Attention.multiply(
+            operands[3 * thread].base, operands[3 * thread + 1].base,
+            UnsafeMutablePointer(mutating: operands[3 * thread + 2].base), rows: n, inner: n, columns: n)
+        }
+      } / .seconds(1)
+    }
+    return 2 * Double(n * n * n) * Double(count) / (seconds.min() ?? .infinity)
+  }
+
   /// OpenBLAS runs single-threaded inside our own threads; asked for before every use, done once.
   static let singleThreadedBLAS: Void = openblas_set_num_threads(1)
 }

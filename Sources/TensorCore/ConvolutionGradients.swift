@@ -107,12 +107,10 @@ extension Convolution {
     var partial = Tensor(uninitialized: [groups, count])
     partial.withUnsafeMutableBuffer { target in
       let target = SharedPointer(target.baseAddress!)
-      Parallel.forEach(groups) { group in
+      Parallel.forEach(groups, scratch: scratch) { group, scratch in
         let sums = target + group * count
         sums.update(repeating: 0, count: count)
-        TensorStorage.withScratch(scratch) {
-          for unit in group * units / groups..<(group + 1) * units / groups { add(unit, $0, sums) }
-        }
+        for unit in group * units / groups..<(group + 1) * units / groups { add(unit, scratch, sums) }
       }
       let piece = 1 << 14
       Parallel.forEach((count + piece - 1) / piece) { item in

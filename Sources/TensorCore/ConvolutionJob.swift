@@ -44,14 +44,12 @@ struct ConvolutionJob {
       moments.withUnsafeMutableBuffer { moments in
         let out = SharedPointer(out.baseAddress!)
         let moments = wantsMoments ? SharedPointer(moments.baseAddress!) : nil
-        Parallel.forEach(n * strips) { item in
+        Parallel.forEach(n * strips, scratch: scratchCount) { item, scratch in
           var shape = fixed
           let image = item / strips
           var input = images.input(image)
           var target = output(image, out, step, moments, momentStep)
-          TensorStorage.withScratch(scratchCount) {
-            ck_conv_forward(&shape, &input, weights.base, Int32(item % strips), $0, &target)
-          }
+          ck_conv_forward(&shape, &input, weights.base, Int32(item % strips), scratch, &target)
         }
       }
     }
@@ -118,7 +116,8 @@ private struct WinogradRun: @unchecked Sendable {
     return (0..<blocks).map { block in
       let y = block / Int(plan.blocks_wide) * Int(plan.block_high) * tile
       let x = block % Int(plan.blocks_wide) * Int(plan.block_wide) * tile
-      return min(Int(plan.block_high) * tile, Int(plan.height) - y) * min(Int(plan.block_wide) * tile, Int(plan.width) - x)
+      return min(Int(plan.block_high) * tile, Int(plan.height) - y)
+        * min(Int(plan.block_wide) * tile, Int(plan.width) - x)
     }
   }
 
@@ -128,19 +127,16 @@ private struct WinogradRun: @unchecked Sendable {
     let (patch, held) = (ck_winograd_patch_count(&plan), ck_winograd_tiles_count(&plan, largest))
     let scratchCount = patch + held + ck_winograd_product_count(&plan, largest)
     let panels = ck_winograd_panels(&plan)
-    Parallel.forEach(count * blocks) { item in
+    Parallel.forEach(count * blocks, scratch: scratchCount) { item, scratch in
       var plan = self.plan
       let (image, block) = (item / blocks, Int32(item % blocks))
       var input = images.input(image)
       var target = output(image)
       let tiles = ck_winograd_block_tiles(&plan, block)
-      TensorStorage.withScratch(scratchCount) { scratch in
-        let (transformed, products) = (scratch + patch, scratch + patch + held)
-        ck_winograd_transform(&plan, &input, block, scratch, transformed, 0, tiles)
-        for panel in 0..<panels {
-          ck_winograd_multiply(
-            &plan, weights.base, panel, transformed, 0, tiles, block, 1, products, &target)
-        }
+      let (transformed, products) = (scratch + patch, scratch + patch + held)
+      ck_winograd_transform(&plan, &input, block, scratch, transformed, 0, tiles)
+      for panel in 0..<panels {
+        ck_winograd_multiply(&plan, weights.base, panel, transformed, 0, tiles, block, 1, products, &target)
       }
     }
   }
@@ -155,34 +151,30 @@ private struct WinogradRun: @unchecked Sendable {
     let largest = chunks.map { $0.reduce(0) { $0 + tiles[$1].count } }.max() ?? 0
     let productCount = ck_winograd_product_count(&plan, Int32(largest))
     let group = max(1, min(count, Self.heldTiles / max(1, Int(ck_winograd_tiles_count(&plan, Int32(perImage))))))
+    let transformed = Tensor(uninitialized: [ck_winograd_tiles_count(&plan, Int32(group * perImage))])
+    let held = SharedPointer(reading: transformed.base)
     for first in stride(from: 0, to: count, by: group) {
       let some = min(group, count - first)
       let all = Int32(some * perImage)
-      TensorStorage.withScratch(ck_winograd_tiles_count(&plan, all)) { transformed in
-        let transformed = SharedPointer(transformed)
-        Parallel.forEach(some * blocks) { item in
-          var plan = self.plan
-          let (image, block) = (item / blocks, item % blocks)
-          var input = images.input(first + image)
-          TensorStorage.withScratch(patch) {
-            ck_winograd_transform(
-              &plan, &input, Int32(block), $0, transformed.pointer, Int32(image * perImage + tiles[block].first), all)
-          }
-        }
-        Parallel.forEach(panels * some * chunks.count) { item in
-          var plan = self.plan
-          let image = item / chunks.count % some
-          let chunk = chunks[item % chunks.count]
-          var target = output(first + image)
-          TensorStorage.withScratch(productCount) {
-            ck_winograd_multiply(
-              &plan, weights.base, Int32(item / (some * chunks.count)), transformed.pointer,
-              Int32(image * perImage + tiles[chunk.lowerBound].first), all, Int32(chunk.lowerBound),
-              Int32(chunk.count), $0, &target)
-          }
-        }
+      Parallel.forEach(some * blocks, scratch: patch) { item, scratch in
+        var plan = self.plan
+        let (image, block) = (item / blocks, item % blocks)
+        var input = images.input(first + image)
+        ck_winograd_transform(
+          &plan, &input, Int32(block), scratch, held.pointer, Int32(image * perImage + tiles[block].first), all)
+      }
+      Parallel.forEach(panels * some * chunks.count, scratch: productCount) { item, scratch in
+        var plan = self.plan
+        let image = item / chunks.count % some
+        let chunk = chunks[item % chunks.count]
+        var target = output(first + image)
+        ck_winograd_multiply(
+          &plan, weights.base, Int32(item / (some * chunks.count)), held.pointer,
+          Int32(image * perImage + tiles[chunk.lowerBound].first), all, Int32(chunk.lowerBound),
+          Int32(chunk.count), scratch, &target)
       }
     }
+    withExtendedLifetime(transformed) {}
   }
 
   /// Neighbouring blocks that together have about `tilesPerPanel` tiles.

@@ -38,21 +38,37 @@ public enum Parallel {
   ///
   /// The calls may run in any order and on any thread; each must write to places that no other call touches.
   public static func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
-    let workers = min(threadCount, count)
+    run(count, workers: min(threadCount, count)) { index, _ in body(index) }
+  }
+
+  /// The same, with `scratch` floats of unspecified content for each call.
+  ///
+  /// Every thread has its own, taken before the work begins: how much memory that is does not depend on chance.
+  static func forEach(
+    _ count: Int, scratch: Int, _ body: @Sendable (Int, _ scratch: UnsafeMutablePointer<Float>) -> Void
+  ) {
+    let workers = max(1, min(threadCount, count))
+    let blocks = (0..<workers).map { _ in TensorStorage(count: scratch) }
+    run(count, workers: workers) { index, worker in body(index, blocks[worker].pointer) }
+  }
+
+  private static func run(_ count: Int, workers: Int, _ body: @Sendable (_ index: Int, _ worker: Int) -> Void) {
     guard workers > 1 else {
-      for index in 0..<max(count, 0) { body(index) }
+      for index in 0..<max(count, 0) { body(index, 0) }
       return
     }
     let next = Atomic<Int>(0)
+    // Neighbours go to the same thread, several at a time: they share cache lines.
+    let some = max(1, count / (workers * 8))
     let forced = ck_forced_isa()
-    DispatchQueue.concurrentPerform(iterations: workers) { _ in
+    DispatchQueue.concurrentPerform(iterations: workers) { worker in
       let before = ck_forced_isa()
       ck_force_isa(forced)
       defer { ck_force_isa(before) }
       while true {
-        let index = next.wrappingAdd(1, ordering: .relaxed).oldValue
-        guard index < count else { return }
-        body(index)
+        let first = next.wrappingAdd(some, ordering: .relaxed).oldValue
+        guard first < count else { return }
+        for index in first..<min(first + some, count) { body(index, worker) }
       }
     }
   }

@@ -15,14 +15,6 @@ final class TensorStorage: @unchecked Sendable {
   }
 
   deinit { StoragePool.give(pointer, capacity) }
-
-  /// Lends `count` floats of unspecified content to `body`.
-  static func withScratch<R>(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> R) -> R {
-    let capacity = StoragePool.capacity(for: count)
-    let pointer = StoragePool.take(capacity)
-    defer { StoragePool.give(pointer, capacity) }
-    return body(pointer)
-  }
 }
 
 /// Blocks that were used before, by size.
@@ -37,8 +29,11 @@ enum StoragePool {
   private struct State {
     var idle: [Int: [Block]] = [:]
     var idleFloats = 0
+    var allocatedFloats = 0
   }
   private static let state = Mutex(State())
+
+  static var bytesAllocated: Int { state.withLock { $0.allocatedFloats } * MemoryLayout<Float>.stride }
 
   /// Capacities are rounded up to 16 floats (one cache line), large ones to an eighth of their power of two, so that
   /// nearly equal sizes share blocks.
@@ -51,13 +46,28 @@ enum StoragePool {
 
   static func take(_ capacity: Int) -> UnsafeMutablePointer<Float> {
     let block = state.withLock { state -> Block? in
-      guard let block = state.idle[capacity]?.popLast() else { return nil }
+      guard let block = state.idle[capacity]?.popLast() else {
+        state.allocatedFloats += capacity
+        return nil
+      }
       state.idleFloats -= capacity
       return block
     }
     if let block { return block.pointer }
     let raw = UnsafeMutableRawPointer.allocate(byteCount: capacity * MemoryLayout<Float>.stride, alignment: 64)
     return raw.bindMemory(to: Float.self, capacity: capacity)
+  }
+
+  /// Gives all idle blocks back to the system.
+  static func releaseIdle() {
+    let blocks = state.withLock { state in
+      defer {
+        state.idle = [:]
+        state.idleFloats = 0
+      }
+      return state.idle.values.flatMap { $0 }
+    }
+    for block in blocks { UnsafeMutableRawPointer(block.pointer).deallocate() }
   }
 
   static func give(_ pointer: UnsafeMutablePointer<Float>, _ capacity: Int) {

@@ -9,6 +9,7 @@ struct Pellucid: AsyncParsableCommand {
     abstract: "Denoise, super-resolve and translate medical images with few-step diffusion models.",
     version: "0.1.0",
     subcommands: [
+      BenchCommand.self,
       CompareCommand.self,
       DegradeCommand.self,
       DoctorCommand.self,

@@ -23,7 +23,9 @@ struct FusedConvolutionTests {
   /// Shapes drawn at random: sizes 1 to 40, any channel counts.
   private static func random(_ count: Int) -> [Case] {
     let random = PhiloxRandomSource(seed: 7)
-    func draw(_ case: Int, _ place: Int, _ below: Int) -> Int { random.integer(below: below, at: UInt64(`case` * 16 + place)) }
+    func draw(_ case: Int, _ place: Int, _ below: Int) -> Int {
+      random.integer(below: below, at: UInt64(`case` * 16 + place))
+    }
     return (0..<count).map { i in
       let normalized = draw(i, 5, 2) == 1
       let method: PackedConvolution.Method = [.direct, .winograd(tile: 4), .winograd(tile: 2)][draw(i, 8, 3)]
@@ -40,7 +42,8 @@ struct FusedConvolutionTests {
       Case(height: 1, width: 1, parts: [1], outputs: 1, method: .winograd(tile: 4)),
       Case(height: 1, width: 1, parts: [8], outputs: 8, upsampled: true, method: .winograd(tile: 2)),
       Case(height: 4, width: 4, parts: [32], outputs: 32, normalized: true, silu: true, method: .winograd(tile: 4)),
-      Case(height: 5, width: 33, parts: [32, 64], outputs: 31, normalized: true, silu: true, method: .winograd(tile: 4)),
+      Case(
+        height: 5, width: 33, parts: [32, 64], outputs: 31, normalized: true, silu: true, method: .winograd(tile: 4)),
       Case(height: 40, width: 3, parts: [7, 50], outputs: 33, upsampled: true, method: .winograd(tile: 4)),
       Case(
         height: 9, width: 12, parts: [20, 13], outputs: 40, normalized: true, silu: true, convolution: .pointwise,

@@ -23,10 +23,13 @@ struct TensorTests {
 
   @Test("Upsampling repeats pixels, and summing blocks is its transpose") func upsampling() {
     let a = Tensor([1, 2, 3, 4], shape: [1, 2, 2, 1])
-    #expect(FusedImages([a], upsampled: true).materialized().values == [1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4])
+    #expect(
+      FusedImages([a], upsampled: true).materialized().values == [1, 1, 2, 2, 1, 1, 2, 2, 3, 3, 4, 4, 3, 3, 4, 4])
     let x = PhiloxRandomSource(seed: 1).normal(shape: [2, 3, 5, 7])
     let y = PhiloxRandomSource(seed: 2).normal(shape: [2, 6, 10, 7])
-    let left = zip(FusedImages([x], upsampled: true).materialized().values, y.values).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
+    let left = zip(FusedImages([x], upsampled: true).materialized().values, y.values).reduce(0.0) {
+      $0 + Double($1.0) * Double($1.1)
+    }
     let right = zip(x.values, y.summedBlocks().values).reduce(0.0) { $0 + Double($1.0) * Double($1.1) }
     #expect(abs(left - right) < 1e-3)
   }

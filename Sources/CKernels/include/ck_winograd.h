@@ -22,7 +22,7 @@ typedef struct {
   int tile_stride;  // floats from one transformed tile to the next, for one product
 } ck_winograd_plan;
 
-/// The plan of a shape with about `tiles` tiles per block; 0 picks a count by the size of the level-2 cache.
+/// The plan of a shape with at most `tiles` tiles per block; 0 stands for the usual twelve.
 ck_winograd_plan ck_winograd_make_plan(int height, int width, int in_channels, int out_channels, int tile,
                                        int upsampled, int tiles);
 
