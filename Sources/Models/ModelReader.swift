@@ -42,8 +42,10 @@ final class ModelReader {
   /// Bytes of tensors that are in memory at a time.
   private static let group = 64 << 20
 
-  /// Reads all parameters. `body` gets each in the engine's layout, several at a time, and makes of it what is returned,
-  /// in the order of the file.
+  /// Reads all parameters.
+  ///
+  /// `body` gets each in the engine's layout, several at a time, and makes of it what is returned, in the order of the
+  /// file.
   func read<R: Sendable>(_ body: @Sendable (_ name: String, Tensor) -> R) throws -> [R] {
     var results: [R] = []
     var rest = file.entries[...]

@@ -46,8 +46,9 @@ public struct UNet: Sendable, Equatable {
     return forward([x], layers, time: .embedding(layers.timeEmbedding(labels, channels: configuration.baseChannels)))
   }
 
-  /// The raw output `[n, h, w, outputChannels]` of packed parameters, for images in one or two parts (conditions first)
-  /// at one label. `biases` are those of that label.
+  /// The raw output of packed parameters, `[n, h, w, outputChannels]`.
+  ///
+  /// Takes images in one or two parts (conditions first) at one label, with the biases of that label.
   func evaluate(
     _ parts: [Tensor], biases: [String: Tensor], _ parameters: PackedParameters, observer: LayerObserver?
   ) -> Tensor {
@@ -55,8 +56,9 @@ public struct UNet: Sendable, Equatable {
     return forward(parts.map { graph.input($0) }, Layers(graph: graph), time: .biases(biases)).value
   }
 
-  /// What the timestep adds to the first convolution of every residual block, with that convolution's own bias: `[out]`
-  /// by the block's name. It depends on the label alone.
+  /// What the timestep adds to the first convolution of every residual block, with that convolution's own bias.
+  ///
+  /// `[out]` by the block's name; it depends on the label alone.
   func timestepBiases(_ label: Int, _ parameters: PackedParameters) -> [String: Tensor] {
     let graph = Graph(parameters)
     let time = Layers(graph: graph).timeEmbedding([label], channels: configuration.baseChannels)

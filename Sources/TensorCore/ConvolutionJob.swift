@@ -58,9 +58,10 @@ struct ConvolutionJob {
     return (moments, (0..<strips).map { min(rows, height - $0 * rows) * width })
   }
 
-  /// Winograd's sums: blocks of tiles. Where there are many blocks each is done from beginning to end; where they are
-  /// few, or the weights too many to be read once per block, all tiles are transformed first and then multiplied panel
-  /// by panel.
+  /// Winograd's sums: blocks of tiles.
+  ///
+  /// Where there are many blocks each is done from beginning to end; where they are few, or the weights too many to be
+  /// read once per block, all tiles are transformed first and then multiplied panel by panel.
   func runWinograd(tile: Int, into out: inout Tensor, wantsMoments: Bool) -> Pieces? {
     let channels = convolution.outputChannels
     let plan = ck_winograd_make_plan(

@@ -48,19 +48,18 @@ struct EvaluationBenchmark: Encodable {
     try BenchmarkSize.check(size, for: model.card)
     let input = BenchInput.images(batch: batch, size: size, channels: model.card.architecture.inputChannels)
     let label = 500
-    var output = model.evaluate([input], label: label)
+    var output: Tensor? = model.evaluate([input], label: label)
     let allocated = ComputeBackend.tensorBytesAllocated
     let each = (0..<repeats).map { _ in
-      output = Tensor(repeating: 0, shape: [0])  // lets go of the last one, so that there is one at a time
+      output = nil  // or there would be two at a time
       return clock.measure { output = model.evaluate([input], label: label) } / .seconds(1)
     }
     let grown = ComputeBackend.tensorBytesAllocated - allocated
     let peak = ProcessMemory.peakResidentBytes
     // Apart from the timed evaluations: listening costs a little.
     var timings: [LayerTiming] = []
-    var whole = 0.0
-    let total = clock.measure { output = model.evaluate([input], label: label) { timings.append($0) } } / .seconds(1)
-    whole = total
+    output = nil
+    let whole = clock.measure { output = model.evaluate([input], label: label) { timings.append($0) } } / .seconds(1)
     let median = each.median
     let flop = timings.reduce(0) { $0 + Double($1.operations) } / 1e9
     let result = EvaluationBenchmark(
@@ -70,6 +69,7 @@ struct EvaluationBenchmark: Encodable {
       gigaflopPerEvaluation: flop, gigaflopPerSecond: flop / median,
       gemmGigaflopPerSecond: ComputeBackend.measuredGEMMRate() / 1e9, peakResidentBytes: peak,
       bytesAllocatedAfterWarmUp: grown, layers: layers(timings, whole: whole))
+    guard let output else { preconditionFailure("the last evaluation has an output") }
     return (result, output)
   }
 
