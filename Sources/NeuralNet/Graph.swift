@@ -36,7 +36,7 @@ public typealias LayerObserver = (LayerTiming) -> Void
 
 /// What one layer took.
 public struct LayerTiming: Sendable {
-  /// What kind of layer, and how it was computed: `3x3 F(4x4)`, `1x1 direct`, `attention`, …
+  /// What kind of layer, and how it was computed, such as `3x3 F(4x4)` or `attention`.
   public let kind: String
   /// Rows of its result.
   public let rows: Int
