@@ -58,6 +58,7 @@ public struct ImageToImagePipeline: Sendable {
     try tell(.planned(job.plan))
     clock.lap(\.plan)
     let restoration = try job.restorer.restore(input.volume) { try tell(.evaluated($0, of: job.plan.evaluations)) }
+    ComputeBackend.releaseIdleMemory()
     clock.lap(\.infer)
     try Self.checkFinite(restoration.voxels)
     try tell(.writing)

@@ -1,5 +1,6 @@
 public import Models
-import TensorCore
+public import TensorCore
+import Transforms
 public import Volumes
 
 /// How much memory a run takes, and how many slices may go through the network together.
@@ -11,34 +12,58 @@ public struct MemoryPlan: Sendable, Equatable {
 
   /// Pixels per batch beyond which larger batches no longer save time.
   private static let usefulPixels = 4 * 256 * 256
-  /// The program itself with its libraries, once all of it has been in use.
-  private static let programBytes = 36 << 20
-  /// Images of one channel that a sampler has beside the network's own, for every slice.
-  private static let samplerImages = 8
 
   /// The largest useful batch that keeps the predicted peak below `limit` bytes; throws when even one slice does not
   /// fit, and a `ModelError` if the card's network cannot be built.
   ///
-  /// The prediction holds for the threads and the instruction set in use.
-  public init(for volume: Volume, card: ModelCard, samples: Int, limit: Int?) throws {
-    let network = try UNet(card.architecture)
-    let multiple = card.architecture.sizeMultiple
-    let rows = (volume.rows + multiple - 1) / multiple * multiple
-    let columns = (volume.columns + multiple - 1) / multiple * multiple
-    let fixed = Self.programBytes + network.packedByteCount + Self.volumeBytes(volume, samples: samples)
+  /// The prediction holds for the threads and the instruction set in use. `noise` is a volume with the starting noise.
+  public init(for volume: Volume, card: ModelCard, samples: Int, noise: Tensor? = nil, limit: Int?) throws {
+    let need = try MemoryNeed(volume, card, samples: samples, noise: noise)
+    let useful = max(1, min(volume.slices, Self.usefulPixels / (need.rows * need.columns)))
+    batch = try limit.map { try need.largestBatch(upTo: useful, limit: $0) } ?? useful
+    predictedBytes = need.bytes(batch: batch)
+  }
+}
+
+/// What a run needs at its three peaks: while it reads the model, computes, and describes and writes the result.
+private struct MemoryNeed {
+  let rows: Int
+  let columns: Int
+  private let network: UNet
+  /// Parameters and volumes, while the network is evaluated.
+  private let lasting: Int
+  /// The greater of the peaks that do not depend on the batch.
+  private let least: Int
+
+  /// The program itself with its libraries, once all of it has been in use.
+  private static let program = 36 << 20
+  /// Images of one channel that a sampler has beside the network's own, for every slice.
+  private static let samplerImages = 8
+  /// Volumes that the figures of the report take on top: a frame and its slices without the first and the last.
+  private static let volumesForFigures = 3
+
+  init(_ volume: Volume, _ card: ModelCard, samples: Int, noise: Tensor?) throws {
+    network = try UNet(card.architecture)
+    let stack = SliceStack(
+      slices: volume.slices, rows: volume.rows, columns: volume.columns, multiple: card.architecture.sizeMultiple)
+    (rows, columns) = (stack.imageRows, stack.imageColumns)
+    // Input, result and, of several samples, deviation.
+    let voxels = volume.voxels.count * (samples > 1 ? 3 : 2) + (noise?.count ?? 0)
+    lasting = Self.program + network.packedByteCount + 4 * voxels
     // The model is read before the volume, and what that took is given back.
-    let reading = Self.programBytes + network.readingByteCount
-    func predicted(_ batch: Int) -> Int {
-      let images = batch * Self.samplerImages * rows * columns * 4
-      return max(reading, fixed + images + network.evaluationBytes(batch: batch, rows: rows, columns: columns))
-    }
-    let useful = max(1, min(volume.slices, Self.usefulPixels / (rows * columns)))
-    guard let limit, predicted(useful) > limit else {
-      batch = useful
-      predictedBytes = predicted(useful)
-      return
-    }
-    let one = predicted(1)
+    least = max(
+      Self.program + network.readingByteCount, lasting + 4 * Self.volumesForFigures * volume.voxels.count)
+  }
+
+  /// The predicted peak.
+  func bytes(batch: Int) -> Int {
+    let images = 4 * batch * Self.samplerImages * rows * columns
+    return max(least, lasting + images + network.evaluationBytes(batch: batch, rows: rows, columns: columns))
+  }
+
+  func largestBatch(upTo useful: Int, limit: Int) throws -> Int {
+    guard bytes(batch: useful) > limit else { return useful }
+    let one = bytes(batch: 1)
     guard one <= limit else {
       throw PipelineError(
         .notEnoughMemory,
@@ -48,15 +73,9 @@ public struct MemoryPlan: Sendable, Equatable {
     var (fits, exceeds) = (1, useful)
     while exceeds - fits > 1 {
       let middle = (fits + exceeds) / 2
-      if predicted(middle) <= limit { fits = middle } else { exceeds = middle }
+      if bytes(batch: middle) <= limit { fits = middle } else { exceeds = middle }
     }
-    batch = fits
-    predictedBytes = predicted(fits)
-  }
-
-  /// Input, result and (for several samples) deviation as float32.
-  private static func volumeBytes(_ volume: Volume, samples: Int) -> Int {
-    volume.voxels.count * 4 * (samples > 1 ? 3 : 2)
+    return fits
   }
 }
 

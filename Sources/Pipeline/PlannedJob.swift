@@ -35,7 +35,8 @@ struct PlannedJob {
         "model \(card.name) does not fit this input: \(check.refusals.joined(separator: "; ")); choose another model, or --force"
       )
     }
-    let memory = try MemoryPlan(for: volume, card: card, samples: options.samples, limit: request.memoryLimit)
+    let memory = try MemoryPlan(
+      for: volume, card: card, samples: options.samples, noise: input.noise, limit: request.memoryLimit)
     restorer = try VolumeRestorer(
       card: card, options: options, batch: memory.batch, makeDenoiser: request.model.makeDenoiser)
 

@@ -58,10 +58,13 @@ public struct VolumeRestorer: Sendable {
     if let noise = options.givenNoise { try check(noise, against: volume) }
     var out = Tensor(uninitialized: volume.voxels.shape)
     var deviation = options.samples > 1 ? Tensor(uninitialized: volume.voxels.shape) : nil
-    var done = 0
+    var (done, size) = (0, 0)
     for frame in 0..<volume.frames {
       for first in stride(from: 0, to: volume.slices, by: batch) {
         let range = first..<min(first + batch, volume.slices)
+        // Blocks of one size of batch are of no use to another, as the last one of a frame often is.
+        if range.count != size { ComputeBackend.releaseIdleMemory() }
+        size = range.count
         let input = stack.images(range, ofFrame: frame, from: volume.voxels)
         var moments = SampleMoments()
         let denoiser = try makeDenoiser(intensity.normalized(input))

@@ -49,7 +49,7 @@ public enum ComputeBackend {
   }
 
   /// Gives memory that is kept for reuse back to the system.
-  public static func releaseIdleMemory() { StoragePool.shared.releaseIdle() }
+  public static func releaseIdleMemory() { StoragePool.current.releaseIdle() }
 
   /// Operations per second of OpenBLAS's matrix product (1024 × 1024 × 1024) on every thread at once: the best of three.
   public static func measuredGEMMRate() -> Double {

@@ -37,6 +37,21 @@ private func values(_ restoration: Restoration) -> [Float] { restoration.voxels.
     #expect(results[1].deviation == results[0].deviation && results[0].deviation != nil)
   }
 
+  @Test("a last batch that is smaller takes no memory on top")
+  func memory() throws {
+    let card = testCard(multipliers: [1, 1])
+    let model = try PackedModel(card: card, parameters: UNet(card.architecture).initialParameters(seed: 2))
+    func peak(slices: Int) throws -> Int {
+      let volume = testVolume(scrambled(32 * 32 * slices), columns: 32, rows: 32, slices: slices)
+      let restorer = try VolumeRestorer(card: card, options: SamplingOptions(steps: 2), batch: 4) {
+        ConditionedDenoiser(model, conditions: $0)
+      }
+      return try ComputeBackend.peakTensorBytes { try restorer.restore(volume) }.bytes
+    }
+    let (even, odd) = (try peak(slices: 4), try peak(slices: 7))
+    #expect(odd >= even && odd < even + even / 20)
+  }
+
   @Test("a sample depends on the seed; slices that agree stay in agreement with shared noise")
   func seeds() throws {
     let slice = scrambled(6 * 8)
