@@ -90,11 +90,11 @@ static void FN(silu)(const float *x, size_t count, float *y) {
   size_t i = 0;
   for (; i + VL <= count; i += VL) {
     vf v = FN(load)(x + i);
-    *(vf *)(y + i) = v * FN(vsigmoid)(v);
+    *(vf *)(y + i) = FN(vsilu)(v);
   }
   for (; i < count; i++) {
     vf v = SPLAT(x[i]);
-    y[i] = (v * FN(vsigmoid)(v))[0];
+    y[i] = FN(vsilu)(v)[0];
   }
 }
 

@@ -171,8 +171,8 @@ static void FN(winograd_multiply)(const ck_winograd_plan *p, const float *packed
     for (int t = 0; t < count;) {
       FN(conv_tile_t) kernel;
       int width = FN(pick_tile)(count - t, 1, &kernel);
-      kernel(x + (size_t)t * p->tile_stride, weights, zero, 1, 0, p->in_channels, (size_t)p->tile_stride,
-             m + (size_t)t * 2 * VL, 2 * VL);
+      const ck_segment segment = {x + (size_t)t * p->tile_stride, (size_t)p->tile_stride, p->in_channels};
+      kernel(&segment, 1, weights, zero, m + (size_t)t * 2 * VL, 2 * VL);
       t += width;
     }
     weights += (size_t)p->in_channels * 2 * VL;

@@ -253,8 +253,15 @@ private struct Layers {
     return graph.silu(graph.linear(graph.silu(graph.linear(embedding, "temb.dense.0")), "temb.dense.1"))
   }
 
-  /// A residual block of the parts' channels together.
+  /// A residual block of the parts' channels together; a recomputing graph keeps nothing of its inside.
   func residualBlock(_ parts: [Variable], time: Time, _ name: String) -> Variable {
+    guard case .embedding(let embedding) = time else { return residualBlockInside(parts, time: time, name) }
+    return graph.recomputed(parts + [embedding]) { graph, inputs in
+      Layers(graph: graph).residualBlockInside(inputs.dropLast(), time: .embedding(inputs[inputs.count - 1]), name)
+    }
+  }
+
+  private func residualBlockInside(_ parts: [Variable], time: Time, _ name: String) -> Variable {
     var (bias, imageBias): (Tensor?, Variable?)
     switch time {
     case .embedding(let time): imageBias = graph.linear(time, "\(name).temb_proj")

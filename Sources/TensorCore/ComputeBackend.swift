@@ -60,6 +60,28 @@ public enum ComputeBackend {
     return 2 * Double(n * n * n) * Double(count) / (seconds.min() ?? .infinity)
   }
 
+  /// The best time of OpenBLAS's matrix product `[rows, inner] [inner, columns]`, rows shared among the threads.
+  public static func secondsForGEMM(rows: Int, inner: Int, columns: Int, repeats: Int) -> Double {
+    let a = Tensor(repeating: 0.5, shape: [rows, inner])
+    let b = Tensor(repeating: 0.5, shape: [inner, columns])
+    var out = Tensor(uninitialized: [rows, columns])
+    let pieces = Parallel.threadCount
+    let seconds = (0..<repeats).map { _ in
+      ContinuousClock().measure {
+        out.withUnsafeMutableBuffer { out in
+          let out = SharedPointer(out.baseAddress!)
+          Parallel.forEach(pieces) { piece in
+            let first = rows * piece / pieces
+            Attention.multiply(
+              a.base + first * inner, b.base, out + first * columns, rows: rows * (piece + 1) / pieces - first,
+              inner: inner, columns: columns)
+          }
+        }
+      } / .seconds(1)
+    }
+    return seconds.min() ?? 0
+  }
+
   /// OpenBLAS runs single-threaded inside our own threads; asked for before every use, done once.
   static let singleThreadedBLAS: Void = openblas_set_num_threads(1)
 }

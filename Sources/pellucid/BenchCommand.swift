@@ -14,12 +14,15 @@ struct BenchCommand: ParsableCommand {
       on random numbers of that size; the model's weights are not changed.
       """)
 
-  @Option(help: "A model's name or path.") var model: String
+  @Option(help: "A model's name or path.") var model = "ct-denoise"
   @Option(help: "Rows and columns of the images, in pixels.") var size = 256
   @Option(help: "Images per evaluation.") var batch = 1
   @Option(help: "Threads; 0 for one per processor.") var threads = 0
   @Option(help: "Timed evaluations, after one to warm up.") var repeats = 5
   @Flag(help: "Time training steps instead of evaluations.") var training = false
+  @Flag(help: "With --training: compute activations again on the way back, as train --recompute does.")
+  var recompute = false
+  @Flag(help: "Time the ways of computing typical layers instead; no model is read.") var kernels = false
   @Flag(help: "Print JSON.") var json = false
   @Option(
     help: ArgumentHelp(
@@ -32,14 +35,22 @@ struct BenchCommand: ParsableCommand {
     guard (1...4096).contains(batch) else { throw ValidationError("--batch must be 1 to 4096.") }
     guard threads >= 0 else { throw ValidationError("--threads must not be negative.") }
     guard (1...1000).contains(repeats) else { throw ValidationError("--repeats must be 1 to 1000.") }
-    guard !training || saveOutput == nil else { throw ValidationError("--save-output goes with evaluations only.") }
+    guard !training || !kernels else { throw ValidationError("--training and --kernels exclude each other.") }
+    guard training || !recompute else { throw ValidationError("--recompute goes with --training.") }
+    guard !(training || kernels) || saveOutput == nil else {
+      throw ValidationError("--save-output goes with evaluations only.")
+    }
   }
 
   func run() throws {
     Parallel.setThreadCount(threads)
+    if kernels {
+      let result = KernelBenchmark(repeats: repeats)
+      return print(json ? try Self.json(result) : result.text)
+    }
     let url = try ModelLocator.find(model)
     if training {
-      let result = try TrainingBenchmark(url, size: size, batch: batch, repeats: repeats)
+      let result = try TrainingBenchmark(url, size: size, batch: batch, repeats: repeats, recomputing: recompute)
       print(json ? try Self.json(result) : result.text)
     } else {
       let (result, output) = try EvaluationBenchmark.run(url, size: size, batch: batch, repeats: repeats)

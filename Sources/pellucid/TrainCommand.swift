@@ -29,6 +29,8 @@ struct TrainCommand: AsyncParsableCommand {
   var resume = false
   @Option(help: "Steps of the whole run, instead of the configuration's.")
   var steps: Int?
+  @Flag(help: "Take less memory and more time: compute activations again on the way back. Results do not depend on it.")
+  var recompute = false
   @Option(help: "Threads; 0 for one per processor. Results do not depend on it.")
   var threads = 0
   @Option(help: ArgumentHelp("Write a model file of this checkpoint.", valueName: "checkpoint"))
@@ -64,7 +66,7 @@ struct TrainCommand: AsyncParsableCommand {
     StopRequest.install()
     let options = TrainingRun.Options(
       output: target, dataFolder: URL(fileURLWithPath: dataFolder), cache: cache.map { URL(fileURLWithPath: $0) },
-      resume: resume, steps: steps, command: recordedCommand, software: Self.software)
+      resume: resume, steps: steps, recompute: recompute, command: recordedCommand, software: Self.software)
     let reporter = TrainingReporter()
     let outcome = try TrainingRun.run(
       configuration, options: options, read: { try VolumeFile.read($0) }, progress: reporter.tell,
