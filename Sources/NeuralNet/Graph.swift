@@ -155,10 +155,11 @@ public final class Graph {
       output.gradient = nil
       let again = Graph(parameters: parameters, recording: true)
       let copies = inputs.map { $0.copy(needsGradient: $0.needsGradient) }
-      again.run(back: part(again, copies), gradient)
-      for (input, copy) in zip(inputs, copies) {
-        if let gradient = copy.gradient { input.accumulate(gradient) }
-      }
+      let result = part(again, copies)
+      // What reached the inputs before is summed first, as it would be without recomputing.
+      for (input, copy) in zip(inputs, copies) { swap(&input.gradient, &copy.gradient) }
+      again.run(back: result, gradient)
+      for (input, copy) in zip(inputs, copies) { swap(&input.gradient, &copy.gradient) }
       for (name, leaf) in again.leaves {
         if let gradient = leaf.gradient { self.parameter(name).accumulate(gradient) }
       }
