@@ -25,6 +25,8 @@ public struct PackedConvolution: Sendable {
   /// How the sums are formed.
   public let method: Method
   private let weights: Tensor
+  /// Whose layout the weights have.
+  private let instructionSet = ComputeBackend.instructionSet
 
   /// Transformed weights beyond this many floats (32 MiB) would cost more to read than F(4×4) saves, and too much
   /// memory: F(2×2) has 4/9 of them.
@@ -90,6 +92,7 @@ public struct PackedConvolution: Sendable {
     let shape = images.shape
     precondition(shape[3] == inputChannels, "\(shape[3]) channels, not \(inputChannels)")
     precondition(images.upsampled == upsampled, "weights are packed for one way of reading")
+    precondition(instructionSet == ComputeBackend.instructionSet, "weights are packed for \(instructionSet)")
     let (height, width) = (convolution.outputExtent(shape[1]), convolution.outputExtent(shape[2]))
     var out = Tensor(uninitialized: [shape[0], height, width, outputChannels])
     precondition(residual.map { $0.shape == out.shape } ?? true, "a residual is shaped like the result")
