@@ -36,7 +36,7 @@ struct BenchCommand: ParsableCommand {
   }
 
   func run() throws {
-    Parallel.setThreadCount(threads)
+    ComputeSettings.apply(threads: threads)
     let url = try ModelLocator.find(model)
     if training {
       let result = try TrainingBenchmark(url, size: size, batch: batch, repeats: repeats)

@@ -2,7 +2,6 @@ import ArgumentParser
 import DurableFiles
 import Foundation
 import Models
-import TensorCore
 import Training
 import Volumes
 
@@ -86,7 +85,7 @@ struct DegradeCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    Parallel.setThreadCount(threads)
+    ComputeSettings.apply(threads: threads)
     let (degradation, name) = try chosen()
     let scan = try DegradedScan.make(
       degradation, of: URL(fileURLWithPath: input), to: URL(fileURLWithPath: output), seed: seed, model: name,

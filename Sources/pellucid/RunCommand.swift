@@ -5,7 +5,6 @@ import Models
 import Pipeline
 import Provenance
 import Synchronization
-import TensorCore
 import Transforms
 import Volumes
 
@@ -55,7 +54,7 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    Parallel.setThreadCount(threads)
+    ComputeSettings.apply(threads: threads)
     let pipeline = ImageToImagePipeline(try request())
     guard !dryRun else { return try show(pipeline.plan()) }
     let display = ProgressDisplay(progress)

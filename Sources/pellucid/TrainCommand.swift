@@ -2,7 +2,6 @@ import ArgumentParser
 import DurableFiles
 import Foundation
 import Synchronization
-import TensorCore
 import Training
 import Volumes
 
@@ -51,7 +50,7 @@ struct TrainCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    Parallel.setThreadCount(threads)
+    ComputeSettings.apply(threads: threads)
     let target = URL(fileURLWithPath: output)
     if let export {
       let checkpoint = try TrainingCheckpoint(contentsOf: URL(fileURLWithPath: export))
