@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import Foundation
 import Models
 import TensorCore
@@ -43,7 +44,7 @@ struct BenchCommand: ParsableCommand {
       print(json ? try Self.json(result) : result.text)
     } else {
       let (result, output) = try EvaluationBenchmark.run(url, size: size, batch: batch, repeats: repeats)
-      if let saveOutput { try BenchInput.bytes(of: output).write(to: URL(fileURLWithPath: saveOutput)) }
+      if let saveOutput { try AtomicFile.write(BenchInput.bytes(of: output), to: URL(fileURLWithPath: saveOutput)) }
       print(json ? try Self.json(result) : result.text)
     }
   }

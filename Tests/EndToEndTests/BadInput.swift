@@ -121,6 +121,15 @@ extension BadInput {
     BadInput("no samples", 64, "samples") { $0.run(try $0.input("scan.nii", phantom), "--samples", "0") },
     BadInput("less than no threads", 64, "threads") { $0.run(try $0.input("scan.nii", phantom), "--threads=-1") },
     BadInput("a seed that is no number", 64, "seed") { $0.run(try $0.input("scan.nii", phantom), "--seed", "lucky") },
+    BadInput("a bench of a size that the network does not take", 64, "--size", "multiple of 2 ", "33") {
+      ["bench", "--model", $0.model.path, "--size", "33"]
+    },
+    BadInput("a training bench of a size that the network does not take", 64, "--size", "multiple of 2 ") {
+      ["bench", "--model", $0.model.path, "--size", "33", "--training"]
+    },
+    BadInput("a bench of a training step whose output is wanted", 64, "--save-output") {
+      ["bench", "--model", $0.model.path, "--training", "--save-output", $0.output("raw")]
+    },
     BadInput("an unknown subcommand", 64) { _ in ["improve"] },
     BadInput("noise of another size", 65, "noise") {
       let noise = NIfTIBytes([8, 8, 3], float: { _, _, _ in 0.5 }).data
