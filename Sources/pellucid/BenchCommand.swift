@@ -16,10 +16,10 @@ struct BenchCommand: ParsableCommand {
       """)
 
   @Option(help: "A model's name or path.") var model: String
-  @Option(help: "Rows and columns of the images, in pixels.") var size = 256
-  @Option(help: "Images per evaluation.") var batch = 1
-  @Option(help: "Threads; 0 for one per processor.") var threads = 0
-  @Option(help: "Timed evaluations, after one to warm up.") var repeats = 5
+  @Option(within: 1...8192, help: "Rows and columns of the images, in pixels.") var size = 256
+  @Option(within: 1...4096, help: "Images per evaluation.") var batch = 1
+  @Option(within: threadCounts, help: "Threads; 0 for one per processor.") var threads = 0
+  @Option(within: 1...1000, help: "Timed evaluations, after one to warm up.") var repeats = 5
   @Flag(help: "Time training steps instead of evaluations.") var training = false
   @Flag(help: "Print JSON.") var json = false
   @Option(
@@ -29,10 +29,6 @@ struct BenchCommand: ParsableCommand {
   var saveOutput: String?
 
   func validate() throws {
-    guard (1...8192).contains(size) else { throw ValidationError("--size must be 1 to 8192.") }
-    guard (1...4096).contains(batch) else { throw ValidationError("--batch must be 1 to 4096.") }
-    guard threads >= 0 else { throw ValidationError("--threads must not be negative.") }
-    guard (1...1000).contains(repeats) else { throw ValidationError("--repeats must be 1 to 1000.") }
     guard !training || saveOutput == nil else { throw ValidationError("--save-output goes with evaluations only.") }
   }
 

@@ -20,31 +20,34 @@ struct DegradeCommand: AsyncParsableCommand {
   var input: String
   @Option(name: [.short, .long], help: "Where the degraded scan goes.")
   var output: String
-  @Option(help: "What to do: low-dose-ct, rician or thick-slices.", transform: Self.kind)
+  @Option(
+    help: "What to do: low-dose-ct, rician or thick-slices.",
+    transform: Self.kind)
   var kind: DegradationKind?
   @Option(help: ArgumentHelp("Do what this model was trained to undo.", valueName: "name|file"))
   var model: String?
-  @Option(help: "With --model: the strength (default: the strongest in the model's card).")
+  @Option(decimal: "With --model: the strength (default: the strongest in the model's card).")
   var level: Double?
 
-  @Option(help: "low-dose-ct: fraction of the normal dose.")
+  @Option(decimal: "low-dose-ct: fraction of the normal dose.")
   var dose: Double?
-  @Option(help: "low-dose-ct: photons per ray in air at the normal dose.")
+  @Option(decimal: "low-dose-ct: photons per ray in air at the normal dose.")
   var photons: Double?
-  @Option(help: "low-dose-ct: views over half a turn.")
+  @Option(within: 1...10_000, help: "low-dose-ct: views over half a turn.")
   var views: Int?
-  @Option(help: "low-dose-ct: standard deviation of the detector's noise, in photons.")
+  @Option(decimal: "low-dose-ct: standard deviation of the detector's noise, in photons.")
   var electronicNoise: Double?
-  @Option(help: "low-dose-ct: smoothing of the ramp filter, 0 (none) to 1 (Hann).")
+  @Option(decimal: "low-dose-ct: smoothing of the ramp filter, 0 (none) to 1 (Hann).")
   var apodisation: Double?
-  @Option(help: "rician: standard deviation in each channel, as a fraction of the 99.5th percentile.")
+  @Option(
+    decimal: "rician: standard deviation in each channel, as a fraction of the 99.5th percentile.")
   var sigma: Double?
-  @Option(help: "thick-slices: slices per thick slice.")
+  @Option(within: 2...64, help: "thick-slices: slices per thick slice.")
   var factor: Int?
 
-  @Option(help: "Seed of the noise.")
+  @Option(within: 0...UInt64.max, help: "Seed of the noise.")
   var seed: UInt64
-  @Option(help: "Threads; 0 for one per processor. Results do not depend on it.")
+  @Option(within: threadCounts, help: "Threads; 0 for one per processor. Results do not depend on it.")
   var threads = 0
   @Option(help: "If the output exists: fail or replace.")
   var ifExists: ReplaceChoice = .fail
@@ -65,7 +68,6 @@ struct DegradeCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard (kind == nil) != (model == nil) else { throw ValidationError("Give either --kind or --model.") }
-    if threads < 0 { throw ValidationError("--threads must not be negative.") }
     if level != nil, model == nil { throw ValidationError("--level goes with --model.") }
     let flags: [(name: String, given: Bool, kind: DegradationKind)] = [
       ("--dose", dose != nil, .lowDoseCT), ("--photons", photons != nil, .lowDoseCT),

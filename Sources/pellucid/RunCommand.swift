@@ -31,7 +31,7 @@ struct RunCommand: AsyncParsableCommand {
   @OptionGroup(title: "Sampling") var sampling: SamplingFlags
   @OptionGroup(title: "Output") var result: ResultFlags
 
-  @Option(help: "Threads; 0 for one per processor. Results do not depend on it.")
+  @Option(within: threadCounts, help: "Threads; 0 for one per processor. Results do not depend on it.")
   var threads = 0
   @Option(help: "Memory bound, such as 8G. It changes the batch, not the result.")
   var memory: String?
@@ -47,7 +47,6 @@ struct RunCommand: AsyncParsableCommand {
   var progress = ProgressStyle.auto
 
   func validate() throws {
-    if threads < 0 { throw ValidationError("--threads must not be negative.") }
     if let memory, ByteCount.parse(memory) == nil {
       throw ValidationError("--memory takes a size such as 8G or 512M, not '\(memory)'.")
     }

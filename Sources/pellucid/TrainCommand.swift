@@ -26,9 +26,9 @@ struct TrainCommand: AsyncParsableCommand {
   var cache: String?
   @Flag(help: "Go on from the folder's checkpoint, if there is one.")
   var resume = false
-  @Option(help: "Steps of the whole run, instead of the configuration's.")
+  @Option(within: 1...100_000_000, help: "Steps of the whole run, instead of the configuration's.")
   var steps: Int?
-  @Option(help: "Threads; 0 for one per processor. Results do not depend on it.")
+  @Option(within: threadCounts, help: "Threads; 0 for one per processor. Results do not depend on it.")
   var threads = 0
   @Option(help: ArgumentHelp("Write a model file of this checkpoint.", valueName: "checkpoint"))
   var export: String?
@@ -41,8 +41,6 @@ struct TrainCommand: AsyncParsableCommand {
     guard (file == nil) != (export == nil) else {
       throw ValidationError("Give either a configuration file or --export CHECKPOINT.")
     }
-    if let steps, steps < 1 { throw ValidationError("--steps must be at least 1.") }
-    if threads < 0 { throw ValidationError("--threads must not be negative.") }
     if export != nil, !output.hasSuffix(".safetensors") {
       throw ValidationError("A model's name ends in .safetensors.")
     }
