@@ -11,8 +11,8 @@ struct DegradeCommand: AsyncParsableCommand {
     commandName: "degrade",
     abstract: "Make a scan worse in a known way, to train or to test with.",
     discussion: """
-      low-dose-ct projects each slice, counts the photons of a fraction of the dose, and adds the reconstructed noise.
-      rician adds noise to both channels of a magnitude MR image. thick-slices averages neighbouring slices. Beside the
+      low-dose-ct projects each slice, counts the photons of a fraction of the dose, and adds the reconstructed noise. \
+      rician adds noise to both channels of a magnitude MR image. thick-slices averages neighbouring slices. Beside the \
       output lies OUT.json: kind, parameters, seed, and digests of input and output.
       """)
 
@@ -21,7 +21,7 @@ struct DegradeCommand: AsyncParsableCommand {
   @Option(name: [.short, .long], help: "Where the degraded scan goes.")
   var output: String
   @Option(
-    help: "What to do: low-dose-ct, rician or thick-slices.",
+    help: "What to do: low-dose-ct (needs --dose), rician (needs --sigma) or thick-slices (needs --factor).",
     transform: Self.kind)
   var kind: DegradationKind?
   @Option(help: ArgumentHelp("Do what this model was trained to undo.", valueName: "name|file"))
@@ -29,18 +29,18 @@ struct DegradeCommand: AsyncParsableCommand {
   @Option(decimal: "With --model: the strength (default: the strongest in the model's card).")
   var level: Double?
 
-  @Option(decimal: "low-dose-ct: fraction of the normal dose.")
+  @Option(decimal: "low-dose-ct: fraction of the normal dose, such as 0.25.")
   var dose: Double?
-  @Option(decimal: "low-dose-ct: photons per ray in air at the normal dose.")
+  @Option(decimal: "low-dose-ct: photons per ray in air at the normal dose (default: 1.2e6).")
   var photons: Double?
-  @Option(within: 1...10_000, help: "low-dose-ct: views over half a turn.")
+  @Option(within: 1...10_000, help: "low-dose-ct: views over half a turn (default: 720).")
   var views: Int?
-  @Option(decimal: "low-dose-ct: standard deviation of the detector's noise, in photons.")
+  @Option(decimal: "low-dose-ct: standard deviation of the detector's noise, in photons (default: 5).")
   var electronicNoise: Double?
-  @Option(decimal: "low-dose-ct: smoothing of the ramp filter, 0 (none) to 1 (Hann).")
+  @Option(decimal: "low-dose-ct: smoothing of the ramp filter, from 0, none, to 1, Hann (default: 0).")
   var apodisation: Double?
   @Option(
-    decimal: "rician: standard deviation in each channel, as a fraction of the 99.5th percentile.")
+    decimal: "rician: standard deviation in each channel, as a fraction of the 99.5th percentile, such as 0.05.")
   var sigma: Double?
   @Option(within: 2...64, help: "thick-slices: slices per thick slice.")
   var factor: Int?

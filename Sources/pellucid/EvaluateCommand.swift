@@ -14,14 +14,14 @@ struct EvaluateCommand: AsyncParsableCommand {
     commandName: "evaluate",
     abstract: "Measure a model on scans whose truth is known.",
     discussion: """
-      Each clean scan is degraded as the model's card says, at each level, and restored; the result is compared with the
-      clean scan inside the model's intensity window. With --input the degraded scan is given instead. Gaussian blur and
+      Each clean scan is degraded as the model's card says, at each level, and restored; the result is compared with the \
+      clean scan inside the model's intensity window. With --input the degraded scan is given instead. Gaussian blur and \
       non-local means choose their parameters on the very slices that are measured, which favours them.
 
-      Columns: PSNR (dB) and SSIM are means over slices; gain is PSNR over the input's, worst the smallest gain of any
-      slice; MAE in the scan's unit. sharp is the mean gradient as a multiple of the truth's, edges the share of the truth's
-      gradients that is kept. slices is the squared difference of neighbouring slices as a multiple of the truth's; flicker
-      the share of the error that changes from slice to slice (1: drawn anew in each). spread is the standard deviation
+      Columns: PSNR (dB) and SSIM are means over slices; gain is PSNR over the input's, worst the smallest gain of any \
+      slice; MAE in the scan's unit. sharp is the mean gradient as a multiple of the truth's, edges the share of the truth's \
+      gradients that is kept. slices is the squared difference of neighbouring slices as a multiple of the truth's; flicker \
+      the share of the error that changes from slice to slice (1: drawn anew in each). spread is the standard deviation \
       over seeds. PSNR rewards smooth results: read it together with sharp, edges and spread.
       """)
 

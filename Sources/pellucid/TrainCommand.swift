@@ -11,8 +11,8 @@ struct TrainCommand: AsyncParsableCommand {
     commandName: "train",
     abstract: "Train a model as a configuration file says.",
     discussion: """
-      The folder receives a checkpoint, a log, a loss curve and at the end model.safetensors. A run that was stopped or
-      killed goes on with --resume, to the same bits. With --export no training is done: a checkpoint is made into a
+      The folder receives a checkpoint, a log, a loss curve and at the end model.safetensors. A run that was stopped or \
+      killed goes on with --resume, to the same bits. With --export no training is done: a checkpoint is made into a \
       model file.
       """)
 
