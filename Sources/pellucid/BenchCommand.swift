@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import Foundation
 import Models
 import TensorCore
@@ -15,10 +16,10 @@ struct BenchCommand: ParsableCommand {
       """)
 
   @Option(help: "A model's name or path.") var model = "ct-denoise"
-  @Option(help: "Rows and columns of the images, in pixels.") var size = 256
-  @Option(help: "Images per evaluation.") var batch = 1
-  @Option(help: "Threads; 0 for one per processor.") var threads = 0
-  @Option(help: "Timed evaluations, after one to warm up.") var repeats = 5
+  @Option(within: 1...8192, help: "Rows and columns of the images, in pixels.") var size = 256
+  @Option(within: 1...4096, help: "Images per evaluation.") var batch = 1
+  @Option(within: threadCounts, help: "Threads; 0 for one per processor.") var threads = 0
+  @Option(within: 1...1000, help: "Timed evaluations, after one to warm up.") var repeats = 5
   @Flag(help: "Time training steps instead of evaluations.") var training = false
   @Flag(help: "With --training: compute activations again on the way back, as train --recompute does.")
   var recompute = false
@@ -31,10 +32,6 @@ struct BenchCommand: ParsableCommand {
   var saveOutput: String?
 
   func validate() throws {
-    guard (1...8192).contains(size) else { throw ValidationError("--size must be 1 to 8192.") }
-    guard (1...4096).contains(batch) else { throw ValidationError("--batch must be 1 to 4096.") }
-    guard threads >= 0 else { throw ValidationError("--threads must not be negative.") }
-    guard (1...1000).contains(repeats) else { throw ValidationError("--repeats must be 1 to 1000.") }
     guard !training || !kernels else { throw ValidationError("--training and --kernels exclude each other.") }
     guard training || !recompute else { throw ValidationError("--recompute goes with --training.") }
     guard !(training || kernels) || saveOutput == nil else {
@@ -43,7 +40,7 @@ struct BenchCommand: ParsableCommand {
   }
 
   func run() throws {
-    Parallel.setThreadCount(threads)
+    ComputeSettings.apply(threads: threads)
     if kernels {
       let result = KernelBenchmark(repeats: repeats)
       return print(json ? try Self.json(result) : result.text)
@@ -54,7 +51,7 @@ struct BenchCommand: ParsableCommand {
       print(json ? try Self.json(result) : result.text)
     } else {
       let (result, output) = try EvaluationBenchmark.run(url, size: size, batch: batch, repeats: repeats)
-      if let saveOutput { try BenchInput.bytes(of: output).write(to: URL(fileURLWithPath: saveOutput)) }
+      if let saveOutput { try AtomicFile.write(BenchInput.bytes(of: output), to: URL(fileURLWithPath: saveOutput)) }
       print(json ? try Self.json(result) : result.text)
     }
   }
