@@ -1,9 +1,9 @@
 // The exponential and what is made of it. Included by bodies; no include guard.
 
-// exp(x), x taken as within -87 ... 87, relative error about 1e-7: x = n ln 2 + r, a polynomial in r, and n added to its
+// exp(x), x taken as within -87 ... 88, relative error about 1e-7: x = n ln 2 + r, a polynomial in r, and n added to its
 // exponent. Adding 1.5 * 2^23 rounds to an integer that then stands in the low bits.
 INLINE vf FN(vexp)(vf x) {
-  x = __builtin_elementwise_min(__builtin_elementwise_max(x, SPLAT(-87.0f)), SPLAT(87.0f));
+  x = __builtin_elementwise_min(__builtin_elementwise_max(x, SPLAT(-87.0f)), SPLAT(88.0f));
   vf rounded = FMA(x, SPLAT(1.44269504088896341f), SPLAT(12582912.0f));
   vf n = rounded - SPLAT(12582912.0f);
   vf r = FMA(n, SPLAT(-0.693145751953125f), x);
