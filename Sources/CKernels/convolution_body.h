@@ -166,6 +166,26 @@ static void FN(conv_forward)(const ck_conv_shape *s, const ck_conv_input *in, co
   }
 }
 
+// The weight gradient of a plain 1x1 convolution: both sides are read where they lie, all pixels of the strip in one sum.
+INLINE void FN(plain_weight_gradient)(const ck_conv_shape *s, const ck_conv_input *in, const float *dy, int first_row,
+                                      int rows, float *gradient) {
+  const int two = block_vectors(s->out_channels, VL) == 2, block = two ? 2 * VL : VL;
+  const size_t stride = (size_t)s->out_channels;
+  for (int i = 0; i < 2; i++) {
+    const int channels = in->channels[i];
+    const float *x = in->part[i] + (size_t)first_row * s->width * channels;
+    for (int b = 0; b < s->out_channels; b += block) {
+      for (int c = 0; c < channels;) {
+        FN(conv_outer_t) outer;
+        int width = FN(pick_outer)(channels - c, two, &outer);
+        outer(x + c, (size_t)channels, dy + b, stride, rows * s->out_width, gradient + (size_t)c * stride + b, stride);
+        c += width;
+      }
+    }
+    gradient += (size_t)channels * stride;
+  }
+}
+
 static void FN(conv_weight_gradient)(const ck_conv_shape *s, const ck_conv_input *in, const float *out_gradient,
                                      int strip, float *scratch, float *gradient) {
   const int vectors = block_vectors(s->out_channels, VL), block = vectors * VL;
@@ -174,6 +194,11 @@ static void FN(conv_weight_gradient)(const ck_conv_shape *s, const ck_conv_input
   const size_t pixel_step = (size_t)s->stride * s->in_channels;
   const int height = ck_conv_strip_rows(s), first_row = strip * height;
   const int rows = s->out_height - first_row < height ? s->out_height - first_row : height;
+  if (is_plain(s, in) && stride == s->out_channels) {
+    const float *dy = out_gradient + (size_t)first_row * s->out_width * s->out_channels;
+    FN(plain_weight_gradient)(s, in, dy, first_row, rows, gradient);
+    return;
+  }
   FN(fill_strip)(s, in, first_row, rows, scratch);
   // Rows of the gradient, widened with zeros where the channels do not fill a block.
   float *widened = scratch + strip_count(s, rows);

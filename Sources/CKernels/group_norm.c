@@ -24,8 +24,8 @@ void ck_norm_gradient_sums(const float *x, const float *dy, size_t dy_step, size
   CK_DISPATCH(norm_gradient_sums, x, dy, dy_step, pixels, channels, shift, scale, offset, silu, dz, sums);
 }
 void ck_norm_gradient_apply(const float *x, size_t pixels, int channels, const float *shift, const float *scale,
-                            const float *by_x, const float *constant, float *dz) {
-  CK_DISPATCH(norm_gradient_apply, x, pixels, channels, shift, scale, by_x, constant, dz);
+                            const float *by_x, const float *constant, const float *addend, float *dz) {
+  CK_DISPATCH(norm_gradient_apply, x, pixels, channels, shift, scale, by_x, constant, addend, dz);
 }
 void ck_softmax_rows(float *x, size_t rows, size_t columns, float scale) {
   CK_DISPATCH(softmax_rows, x, rows, columns, scale);

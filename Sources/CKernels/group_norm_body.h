@@ -55,12 +55,13 @@ static void FN(norm_gradient_sums)(const float *x, const float *dy, size_t dy_st
 }
 
 static void FN(norm_gradient_apply)(const float *x, size_t pixels, int channels, const float *shift, const float *scale,
-                                    const float *by_x, const float *constant, float *dz) {
+                                    const float *by_x, const float *constant, const float *addend, float *dz) {
   for (size_t p = 0; p < pixels; p++) {
     for (int c = 0; c < channels; c += VL) {
-      vf v = FN(load)(x + p * channels + c) - FN(load)(shift + c);
-      vf *d = (vf *)(dz + p * channels + c);
-      *d = FMA(*d, FN(load)(scale + c), FMA(v, FN(load)(by_x + c), FN(load)(constant + c)));
+      const size_t at = p * channels + c;
+      vf v = FN(load)(x + at) - FN(load)(shift + c);
+      vf dx = FMA(FN(load)(dz + at), FN(load)(scale + c), FMA(v, FN(load)(by_x + c), FN(load)(constant + c)));
+      *(vf *)(dz + at) = addend ? FN(load)(addend + at) + dx : dx;
     }
   }
 }

@@ -99,8 +99,10 @@ public struct GroupNorm: Sendable, Equatable {
   }
 
   /// Gradients with respect to the parts, gamma and beta, given that with respect to the normalised images.
+  ///
+  /// To those of the parts `earlier` is added, where there is any: what reached them by other ways.
   public func gradients(
-    _ parts: [Tensor], gamma: Tensor, _ application: Application, outGradient: Tensor
+    _ parts: [Tensor], gamma: Tensor, _ application: Application, outGradient: Tensor, adding earlier: [Tensor?] = []
   ) -> (parts: [Tensor], gamma: Tensor, beta: Tensor) {
     let (n, pixels, c) = (outGradient.shape[0], outGradient.shape[1] * outGradient.shape[2], outGradient.shape[3])
     let silu: Int32 = silu ? 1 : 0
@@ -165,12 +167,13 @@ public struct GroupNorm: Sendable, Equatable {
     for (index, (part, channels)) in zip(parts, slices).enumerated() {
       let local = affine.channels(channels)
       let (byX, constant) = (byX.channels(channels), constant.channels(channels))
+      let addend = index < earlier.count ? earlier[index].map { SharedPointer(reading: $0.base) } : nil
       gradients[index].withUnsafeMutableBuffer { dz in
         let dz = SharedPointer(dz.baseAddress!)
         forEachChunk(part) { image, source, at, count, k in
           ck_norm_gradient_apply(
             source, count, Int32(k), local.shift.base + image * k, local.scale.base + image * k,
-            byX.base + image * k, constant.base + image * k, dz + at)
+            byX.base + image * k, constant.base + image * k, addend.map { $0 + at }, dz + at)
         }
       }
     }

@@ -13,10 +13,10 @@ void ck_norm_gradient_sums(const float *x, const float *dy, size_t dy_step, size
                            const float *shift, const float *scale, const float *offset, int silu, float *dz,
                            double *sums);
 
-/// Turns dz in place into dx = dz * scale + (x - shift) * by_x + constant per channel: the gradient of the normalisation
-/// with its statistics.
+/// Turns dz in place into dx = dz * scale + (x - shift) * by_x + constant per channel, the gradient of the normalisation
+/// with its statistics, plus `addend`, shaped like x, unless that is null.
 void ck_norm_gradient_apply(const float *x, size_t pixels, int channels, const float *shift, const float *scale,
-                            const float *by_x, const float *constant, float *dz);
+                            const float *by_x, const float *constant, const float *addend, float *dz);
 
 /// The readable oracle: group norm of one image [pixels, channels], then SiLU if asked.
 void ck_reference_group_norm(const float *x, size_t pixels, int channels, int groups, double epsilon,
