@@ -42,6 +42,14 @@ final class ModelReader {
   /// Bytes of tensors that are in memory at a time.
   private static let group = 64 << 20
 
+  /// The most bytes of a network's tensors that are in memory at a time while a file of float32 is read: a group as it
+  /// stands in the file, and on every thread one tensor in the engine's layout.
+  static func workingBytes(_ network: UNet) -> Int {
+    let sizes = network.parameterShapes.map { 4 * $0.shape.reduce(1, *) }
+    let largest = sizes.max() ?? 0
+    return min(sizes.reduce(0, +), max(group, largest)) + min(Parallel.threadCount, sizes.count) * largest
+  }
+
   /// Reads all parameters.
   ///
   /// `body` gets each in the engine's layout, several at a time, and makes of it what is returned, in the order of the
@@ -74,6 +82,8 @@ final class ModelReader {
         return
       }
       let entry = raw[item - 1]
+      // What the tensors before left lies idle and would not fit this one.
+      ComputeBackend.releaseIdleMemory()
       Parallel.using(threads: 1) {
         let tensor = entry.bytes.tensor
         let isBroken = !TensorCheck.isFinite(tensor)

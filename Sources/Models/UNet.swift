@@ -42,8 +42,8 @@ public struct UNet: Sendable, Equatable {
   /// - Returns: `[n, h, w, outputChannels]`.
   public func callAsFunction(_ x: Variable, labels: [Int], in graph: Graph) -> Variable {
     precondition(labels.count == x.value.shape[0])
-    let layers = Layers(graph: graph)
-    return forward([x], layers, time: .embedding(layers.timeEmbedding(labels, channels: configuration.baseChannels)))
+    check([x.value.shape])
+    return forward([x], GraphLayers(graph: graph, time: .embedding(timeEmbedding(labels, graph))))
   }
 
   /// The raw output of packed parameters, `[n, h, w, outputChannels]`.
@@ -52,8 +52,9 @@ public struct UNet: Sendable, Equatable {
   func evaluate(
     _ parts: [Tensor], biases: [String: Tensor], _ parameters: PackedParameters, observer: LayerObserver?
   ) -> Tensor {
+    check(parts.map(\.shape))
     let graph = Graph(parameters, observer: observer)
-    return forward(parts.map { graph.input($0) }, Layers(graph: graph), time: .biases(biases)).value
+    return forward(parts.map { graph.input($0) }, GraphLayers(graph: graph, time: .biases(biases))).value
   }
 
   /// What the timestep adds to the first convolution of every residual block, with that convolution's own bias.
@@ -61,7 +62,7 @@ public struct UNet: Sendable, Equatable {
   /// `[out]` by the block's name; it depends on the label alone.
   func timestepBiases(_ label: Int, _ parameters: PackedParameters) -> [String: Tensor] {
     let graph = Graph(parameters)
-    let time = Layers(graph: graph).timeEmbedding([label], channels: configuration.baseChannels)
+    let time = timeEmbedding([label], graph)
     return Dictionary(
       uniqueKeysWithValues: residualBlocks.map { name in
         let own = graph.parameter("\(name).conv1.bias").value
@@ -69,35 +70,46 @@ public struct UNet: Sendable, Equatable {
       })
   }
 
-  private func forward(_ parts: [Variable], _ g: Layers, time: Layers.Time) -> Variable {
-    let shape = parts[0].value.shape
-    precondition(shape.count == 4 && parts.reduce(0) { $0 + $1.value.shape[3] } == configuration.inputChannels)
-    precondition(shape[1] % configuration.sizeMultiple == 0 && shape[2] % configuration.sizeMultiple == 0)
-    var h = g.convolution(.same3x3, parts, "conv_in")
-    var skips = [h]
+  private func check(_ shapes: [[Int]]) {
+    precondition(shapes.allSatisfy { $0.count == 4 } && shapes.reduce(0) { $0 + $1[3] } == configuration.inputChannels)
+    precondition(shapes[0][1] % configuration.sizeMultiple == 0 && shapes[0][2] % configuration.sizeMultiple == 0)
+  }
+
+  /// Sines then cosines of the label at geometric frequencies, two dense layers, and the activation that every
+  /// residual block applies first.
+  private func timeEmbedding(_ labels: [Int], _ graph: Graph) -> Variable {
+    let rows = labels.flatMap { sinusoidalEmbedding(Double($0), channels: configuration.baseChannels) }
+    let embedding = graph.input(Tensor(rows, shape: [labels.count, configuration.baseChannels]))
+    return graph.silu(graph.linear(graph.silu(graph.linear(embedding, "temb.dense.0")), "temb.dense.1"))
+  }
+
+  /// The forward pass, with whatever layers: the raw output.
+  func forward<Layers: UNetLayers>(_ parts: [Layers.Value], _ g: Layers) -> Layers.Value {
+    var h = [g.convolution(UNetConvolution(name: "conv_in"), parts)]
+    var skips = h
     for level in 0..<levels {
       for block in 0..<configuration.residualBlocks {
-        h = g.residualBlock([h], time: time, "down.\(level).block.\(block)")
-        if configuration.attentionLevels.contains(level) { h = g.attention(h, "down.\(level).attn.\(block)") }
-        skips.append(h)
+        g.residualBlock(&h, "down.\(level).block.\(block)")
+        if configuration.attentionLevels.contains(level) { g.attentionBlock(&h, "down.\(level).attn.\(block)") }
+        skips += h
       }
       if level < levels - 1 {
-        h = g.convolution(.halving3x3, [h], "down.\(level).downsample.conv")
-        skips.append(h)
+        h = [g.convolution(UNetConvolution(name: "down.\(level).downsample.conv", convolution: .halving3x3), h)]
+        skips += h
       }
     }
-    h = g.residualBlock([h], time: time, "mid.block_1")
-    if configuration.bottleneckAttention { h = g.attention(h, "mid.attn_1") }
-    h = g.residualBlock([h], time: time, "mid.block_2")
+    g.residualBlock(&h, "mid.block_1")
+    if configuration.bottleneckAttention { g.attentionBlock(&h, "mid.attn_1") }
+    g.residualBlock(&h, "mid.block_2")
     for level in (0..<levels).reversed() {
       for block in 0...configuration.residualBlocks {
-        h = g.residualBlock([h, skips.removeLast()], time: time, "up.\(level).block.\(block)")
-        if configuration.attentionLevels.contains(level) { h = g.attention(h, "up.\(level).attn.\(block)") }
+        h.append(skips.removeLast())
+        g.residualBlock(&h, "up.\(level).block.\(block)")
+        if configuration.attentionLevels.contains(level) { g.attentionBlock(&h, "up.\(level).attn.\(block)") }
       }
-      if level > 0 { h = g.convolution(.same3x3, [h], "up.\(level).upsample.conv", upsampled: true) }
+      if level > 0 { h = [g.convolution(UNetConvolution(name: "up.\(level).upsample.conv", upsampled: true), h)] }
     }
-    return g.convolution(
-      .same3x3, [h], "conv_out", norm: g.norm("norm_out", silu: true), normalizedLater: false)
+    return g.convolution(UNetConvolution(name: "conv_out", norm: ("norm_out", true), normalizedLater: false), h)
   }
 
   // MARK: Parameters
@@ -215,73 +227,6 @@ private struct ParameterList {
   mutating func attention(_ name: String, _ channels: Int) {
     norm("\(name).norm", channels)
     for part in ["q", "k", "v", "proj_out"] { convolution("\(name).\(part)", 1, channels, channels) }
-  }
-}
-
-/// The network's blocks over a graph, by parameter prefix.
-private struct Layers {
-  /// How the timestep reaches the residual blocks.
-  enum Time {
-    /// Its embedding, `[n, timeChannels]`.
-    case embedding(Variable)
-    /// The finished biases by block.
-    case biases([String: Tensor])
-  }
-
-  let graph: Graph
-
-  func convolution(
-    _ convolution: Convolution, _ parts: [Variable], _ name: String, norm: ConvolutionInput.Norm? = nil,
-    upsampled: Bool = false, bias: Tensor? = nil, imageBias: Variable? = nil, residual: Variable? = nil,
-    normalizedLater: Bool = true
-  ) -> Variable {
-    graph.convolution(
-      convolution, ConvolutionInput(parts, norm: norm, upsampled: upsampled), name, bias: bias, imageBias: imageBias,
-      residual: residual, normalizedLater: normalizedLater)
-  }
-
-  func norm(_ name: String, silu: Bool) -> ConvolutionInput.Norm {
-    ConvolutionInput.Norm(
-      GroupNorm(silu: silu), gamma: graph.parameter("\(name).weight"), beta: graph.parameter("\(name).bias"))
-  }
-
-  /// Sines then cosines of the label at geometric frequencies, two dense layers, and the activation that every
-  /// residual block applies first.
-  func timeEmbedding(_ labels: [Int], channels: Int) -> Variable {
-    let rows = labels.flatMap { sinusoidalEmbedding(Double($0), channels: channels) }
-    let embedding = graph.input(Tensor(rows, shape: [labels.count, channels]))
-    return graph.silu(graph.linear(graph.silu(graph.linear(embedding, "temb.dense.0")), "temb.dense.1"))
-  }
-
-  /// A residual block of the parts' channels together; a recomputing graph keeps nothing of its inside.
-  func residualBlock(_ parts: [Variable], time: Time, _ name: String) -> Variable {
-    guard case .embedding(let embedding) = time else { return residualBlockInside(parts, time: time, name) }
-    return graph.recomputed(parts + [embedding]) { graph, inputs in
-      Layers(graph: graph).residualBlockInside(inputs.dropLast(), time: .embedding(inputs[inputs.count - 1]), name)
-    }
-  }
-
-  private func residualBlockInside(_ parts: [Variable], time: Time, _ name: String) -> Variable {
-    var (bias, imageBias): (Tensor?, Variable?)
-    switch time {
-    case .embedding(let time): imageBias = graph.linear(time, "\(name).temb_proj")
-    case .biases(let biases): bias = biases[name]
-    }
-    let h = convolution(
-      .same3x3, parts, "\(name).conv1", norm: norm("\(name).norm1", silu: true), bias: bias, imageBias: imageBias)
-    let changesWidth = parts.count > 1 || h.value.shape[3] != parts[0].value.shape[3]
-    let skip = changesWidth ? convolution(.pointwise, parts, "\(name).nin_shortcut", normalizedLater: false) : parts[0]
-    return convolution(
-      .same3x3, [h], "\(name).conv2", norm: norm("\(name).norm2", silu: true), residual: skip)
-  }
-
-  func attention(_ x: Variable, _ name: String) -> Variable {
-    let norm = norm("\(name).norm", silu: false)
-    let mixed = graph.attention(
-      q: convolution(.pointwise, [x], "\(name).q", norm: norm, normalizedLater: false),
-      k: convolution(.pointwise, [x], "\(name).k", norm: norm, normalizedLater: false),
-      v: convolution(.pointwise, [x], "\(name).v", norm: norm, normalizedLater: false))
-    return convolution(.pointwise, [mixed], "\(name).proj_out", residual: x)
   }
 }
 

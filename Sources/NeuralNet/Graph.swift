@@ -61,7 +61,8 @@ public final class Graph {
   private let packed: PackedParameters?
   private let observer: LayerObserver?
   let recording: Bool
-  private let recomputing: Bool
+  /// Whether marked parts are computed again when the gradient comes by.
+  public let recomputing: Bool
   private var leaves: [String: Variable] = [:]
   private var steps: [() -> Void] = []
 

@@ -17,6 +17,11 @@ public struct PackedParameters: Sendable {
       self.convolution = convolution
       self.upsampled = upsampled
     }
+
+    /// The layer with weights of this shape, `[k, k, in, out]` or `[in, out]`.
+    public func shape(ofWeights weights: [Int]) -> ConvolutionShape {
+      ConvolutionShape(convolution, weights: weights.count == 2 ? [1, 1] + weights : weights, upsampled: upsampled)
+    }
   }
 
   /// A parameter as it is kept.

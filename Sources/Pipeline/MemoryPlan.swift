@@ -11,71 +11,52 @@ public struct MemoryPlan: Sendable, Equatable {
 
   /// Pixels per batch beyond which larger batches no longer save time.
   private static let usefulPixels = 4 * 256 * 256
-  /// The program itself, with its libraries and the idle blocks of its allocator.
-  private static let programBytes = 40 << 20
+  /// The program itself with its libraries, once all of it has been in use.
+  private static let programBytes = 36 << 20
+  /// Images of one channel that a sampler has beside the network's own, for every slice.
+  private static let samplerImages = 8
 
   /// The largest useful batch that keeps the predicted peak below `limit` bytes; throws when even one slice does not
-  /// fit.
+  /// fit, and a `ModelError` if the card's network cannot be built.
+  ///
+  /// The prediction holds for the threads and the instruction set in use.
   public init(for volume: Volume, card: ModelCard, samples: Int, limit: Int?) throws {
+    let network = try UNet(card.architecture)
     let multiple = card.architecture.sizeMultiple
     let rows = (volume.rows + multiple - 1) / multiple * multiple
     let columns = (volume.columns + multiple - 1) / multiple * multiple
-    let fixed = Self.programBytes + Self.volumeBytes(volume, samples: samples) + Self.weightBytes(card.architecture)
-    let perSlice = Self.bytesPerSlice(card.architecture, rows: rows, columns: columns)
+    let fixed = Self.programBytes + network.packedByteCount + Self.volumeBytes(volume, samples: samples)
+    // The model is read before the volume, and what that took is given back.
+    let reading = Self.programBytes + network.readingByteCount
+    func predicted(_ batch: Int) -> Int {
+      let images = batch * Self.samplerImages * rows * columns * 4
+      return max(reading, fixed + images + network.evaluationBytes(batch: batch, rows: rows, columns: columns))
+    }
     let useful = max(1, min(volume.slices, Self.usefulPixels / (rows * columns)))
-    var batch = useful
-    if let limit {
-      let fitting = (limit - fixed) / perSlice
-      guard fitting >= 1 else {
-        throw PipelineError(
-          .notEnoughMemory,
-          "one slice of \(columns) × \(rows) needs about \(ByteCount.text(fixed + perSlice)) in all, the bound is "
-            + "\(ByteCount.text(limit)); raise --memory")
-      }
-      batch = min(useful, fitting)
+    guard let limit, predicted(useful) > limit else {
+      batch = useful
+      predictedBytes = predicted(useful)
+      return
     }
-    self.batch = batch
-    predictedBytes = fixed + batch * perSlice
+    let one = predicted(1)
+    guard one <= limit else {
+      throw PipelineError(
+        .notEnoughMemory,
+        "one slice of \(columns) × \(rows) needs about \(ByteCount.text(one)) in all, the bound is "
+          + "\(ByteCount.text(limit)); raise --memory")
+    }
+    var (fits, exceeds) = (1, useful)
+    while exceeds - fits > 1 {
+      let middle = (fits + exceeds) / 2
+      if predicted(middle) <= limit { fits = middle } else { exceeds = middle }
+    }
+    batch = fits
+    predictedBytes = predicted(fits)
   }
 
-  /// Input, result and (for several samples) deviation as float32, and one more volume while a file is written.
+  /// Input, result and (for several samples) deviation as float32.
   private static func volumeBytes(_ volume: Volume, samples: Int) -> Int {
-    volume.voxels.count * 4 * (samples > 1 ? 4 : 3)
-  }
-
-  /// Weights, held twice: as read, and in the layout of the kernels.
-  private static func weightBytes(_ network: UNetConfiguration) -> Int {
-    var count = 0
-    var channels = network.baseChannels
-    for multiplier in network.channelMultipliers {
-      let next = network.baseChannels * multiplier
-      // Down and up: blocks of two 3 × 3 convolutions; the way up sees twice the channels.
-      count += (2 * network.residualBlocks + 1) * 18 * next * (channels + next)
-      channels = next
-    }
-    return 2 * 4 * (count + 36 * channels * channels)
-  }
-
-  /// Activations of one slice, by size: the allocator reuses blocks of one size only, so what a level needs of each
-  /// size at most adds up.
-  ///
-  /// At its own width a level holds what waits for the way up and three images at work; a block on the way up sees
-  /// the images from below beside those that waited, and the same normalised. Within a tenth of what was measured for
-  /// networks of two and three levels.
-  static func bytesPerSlice(_ network: UNetConfiguration, rows: Int, columns: Int) -> Int {
-    let widths = network.channelMultipliers.map { $0 * network.baseChannels }
-    var floats = 8 * rows * columns
-    for (level, width) in widths.enumerated() {
-      let pixels = max(1, rows >> level) * max(1, columns >> level)
-      var images = [width: network.residualBlocks + 4, 2 * width: 2]
-      if level + 1 < widths.count {
-        images[widths[level + 1], default: 0] = max(images[widths[level + 1]] ?? 0, 2)
-        images[width + widths[level + 1]] = 2
-      }
-      floats += images.reduce(0) { $0 + $1.key * $1.value } * pixels
-      if network.attentionLevels.contains(level) { floats += 3 * width * pixels + min(256, pixels) * pixels }
-    }
-    return 4 * floats
+    volume.voxels.count * 4 * (samples > 1 ? 3 : 2)
   }
 }
 

@@ -15,11 +15,12 @@ public enum Attention {
   /// - Returns: `[n, pixels, c]`.
   public static func forward(q: Tensor, k: Tensor, v: Tensor) -> Tensor {
     let (n, pixels, c) = extents(q, k, v)
-    let blocks = (pixels + block - 1) / block
+    let pass = pass(images: n, pixels: pixels)
+    let blocks = pass.calls / max(n, 1)
     var out = Tensor(uninitialized: q.shape)
     out.withUnsafeMutableBuffer { target in
       let target = SharedPointer(target.baseAddress!)
-      Parallel.forEach(n * blocks, scratch: min(block, pixels) * pixels) { item, weights in
+      Parallel.forEach(pass.calls, scratch: pass.scratch) { item, weights in
         let start = item / blocks * pixels * c
         let first = item % blocks * block
         let rows = min(block, pixels - first)
@@ -28,6 +29,11 @@ public enum Attention {
       }
     }
     return out
+  }
+
+  /// Blocks of queries of all images, and the floats of scratch that each needs.
+  static func pass(images: Int, pixels: Int) -> (calls: Int, scratch: Int) {
+    (images * ((pixels + block - 1) / block), min(block, pixels) * pixels)
   }
 
   /// Gradients with respect to q, k and v; the weights are computed again.

@@ -52,10 +52,18 @@ public enum ComputeBackend {
   public static var blasConfiguration: String { String(cString: openblas_get_config()) }
 
   /// Bytes that tensors and scratch have taken from the system so far; what was given back for reuse counts once.
-  public static var tensorBytesAllocated: Int { StoragePool.bytesAllocated }
+  public static var tensorBytesAllocated: Int { StoragePool.shared.bytesAllocated }
+
+  /// The most bytes that tensors and scratch of `body` take at a time, counted from none (for tests).
+  ///
+  /// Counts what the calling thread allocates.
+  public static func peakTensorBytes<R>(of body: () throws -> R) rethrows -> (result: R, bytes: Int) {
+    let pool = StoragePool()
+    return (try StoragePool.$current.withValue(pool) { try body() }, pool.peakBytes)
+  }
 
   /// Gives memory that is kept for reuse back to the system.
-  public static func releaseIdleMemory() { StoragePool.releaseIdle() }
+  public static func releaseIdleMemory() { StoragePool.shared.releaseIdle() }
 
   /// Operations per second of OpenBLAS's matrix product (1024 × 1024 × 1024) on every thread at once: the best of three.
   public static func measuredGEMMRate() -> Double {

@@ -14,16 +14,8 @@ public struct PackedConvolution: Sendable {
     case winograd(tile: Int)
   }
 
-  /// The convolution.
-  public let convolution: Convolution
-  /// Channels of the input.
-  public let inputChannels: Int
-  /// Channels of the result.
-  public let outputChannels: Int
-  /// Whether the input is upsampled by two on the way in.
-  public let upsampled: Bool
-  /// How the sums are formed.
-  public let method: Method
+  /// The convolution and its method.
+  public let shape: ConvolutionShape
   private let weights: Tensor
   /// Whose layout the weights have.
   private let instructionSet = ComputeBackend.instructionSet
@@ -34,19 +26,24 @@ public struct PackedConvolution: Sendable {
 
   /// Packs weights `[kernel, kernel, in, out]`; `method` is chosen by the shape unless given.
   public init(_ convolution: Convolution, weights: Tensor, upsampled: Bool = false, method: Method? = nil) {
-    let shape = weights.shape
-    precondition(shape.count == 4 && shape[0] == convolution.kernel && shape[1] == convolution.kernel)
-    self.convolution = convolution
-    inputChannels = shape[2]
-    outputChannels = shape[3]
-    self.upsampled = upsampled
-    self.method = method ?? Self.method(convolution, inputs: shape[2], outputs: shape[3], upsampled: upsampled)
+    shape = ConvolutionShape(convolution, weights: weights.shape, upsampled: upsampled, method: method)
     self.weights =
-      switch self.method {
-      case .direct: Self.packDirect(convolution, weights)
-      case .winograd(let tile): Self.packWinograd(tile, upsampled, weights)
+      switch shape.method {
+      case .direct: Self.packDirect(shape, weights)
+      case .winograd(let tile): Self.packWinograd(shape, tile, weights)
       }
   }
+
+  /// The convolution.
+  public var convolution: Convolution { shape.convolution }
+  /// Channels of the input.
+  public var inputChannels: Int { shape.inputChannels }
+  /// Channels of the result.
+  public var outputChannels: Int { shape.outputChannels }
+  /// Whether the input is upsampled by two on the way in.
+  public var upsampled: Bool { shape.upsampled }
+  /// How the sums are formed.
+  public var method: Method { shape.method }
 
   /// Bytes of the packed weights.
   public var byteCount: Int { weights.count * MemoryLayout<Float>.stride }
@@ -89,35 +86,29 @@ public struct PackedConvolution: Sendable {
   public func callAsFunction(
     _ images: FusedImages, bias: Tensor? = nil, residual: Tensor? = nil, wantsMoments: Bool = false
   ) -> (images: Tensor, moments: ChannelMoments?) {
-    let shape = images.shape
-    precondition(shape[3] == inputChannels, "\(shape[3]) channels, not \(inputChannels)")
+    let input = images.shape
+    precondition(input[3] == inputChannels, "\(input[3]) channels, not \(inputChannels)")
     precondition(images.upsampled == upsampled, "weights are packed for one way of reading")
     precondition(instructionSet == ComputeBackend.instructionSet, "weights are packed for \(instructionSet)")
-    let (height, width) = (convolution.outputExtent(shape[1]), convolution.outputExtent(shape[2]))
-    var out = Tensor(uninitialized: [shape[0], height, width, outputChannels])
+    var out = Tensor(uninitialized: shape.outputShape(input))
     precondition(residual.map { $0.shape == out.shape } ?? true, "a residual is shaped like the result")
-    precondition(bias.map { $0.count == outputChannels || $0.shape == [shape[0], outputChannels] } ?? true)
+    precondition(bias.map { $0.count == outputChannels || $0.shape == [input[0], outputChannels] } ?? true)
     guard out.count > 0 else { return (out, nil) }
-    let job = ConvolutionJob(self, weights, images, bias: bias, residual: residual)
-    let pieces =
-      switch method {
-      case .direct: job.runDirect(into: &out, wantsMoments: wantsMoments)
-      case .winograd(let tile): job.runWinograd(tile: tile, into: &out, wantsMoments: wantsMoments)
-      }
+    let job = ConvolutionJob(shape, weights, images, bias: bias, residual: residual)
+    let pieces = job.run(into: &out, wantsMoments: wantsMoments)
     return (out, pieces.map { ChannelMoments(pieces: $0.sums, pixels: $0.pixels) })
   }
 
-  private static func packDirect(_ convolution: Convolution, _ weights: Tensor) -> Tensor {
-    var shape = convolution.kernelShape(input: [1, 1, 1, weights.shape[2]], outChannels: weights.shape[3])
-    var packed = Tensor(uninitialized: [ck_conv_packed_count(&shape)])
+  private static func packDirect(_ convolution: ConvolutionShape, _ weights: Tensor) -> Tensor {
+    var shape = convolution.kernelShape(input: [1, 1, 1, convolution.inputChannels])
+    var packed = Tensor(uninitialized: [convolution.packedCount])
     packed.withUnsafeMutableBuffer { ck_conv_pack(&shape, weights.base, $0.baseAddress) }
     return packed
   }
 
-  private static func packWinograd(_ tile: Int, _ upsampled: Bool, _ weights: Tensor) -> Tensor {
-    var plan = ck_winograd_make_plan(
-      1, 1, Int32(weights.shape[2]), Int32(weights.shape[3]), Int32(tile), upsampled ? 1 : 0, 0)
-    var packed = Tensor(uninitialized: [ck_winograd_weight_count(&plan)])
+  private static func packWinograd(_ convolution: ConvolutionShape, _ tile: Int, _ weights: Tensor) -> Tensor {
+    var plan = convolution.winogradPlan(tile: tile, height: 1, width: 1)
+    var packed = Tensor(uninitialized: [convolution.packedCount])
     let fixed = plan
     packed.withUnsafeMutableBuffer { target in
       let target = SharedPointer(target.baseAddress!)

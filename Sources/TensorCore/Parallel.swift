@@ -47,10 +47,13 @@ public enum Parallel {
   static func forEach(
     _ count: Int, scratch: Int, _ body: @Sendable (Int, _ scratch: UnsafeMutablePointer<Float>) -> Void
   ) {
-    let workers = max(1, min(threadCount, count))
-    let blocks = (0..<workers).map { _ in TensorStorage(count: scratch) }
+    let workers = workers(for: count)
+    let blocks = (0..<workers).map { _ in TensorStorage(scratch: scratch) }
     run(count, workers: workers) { index, worker in body(index, blocks[worker].pointer) }
   }
+
+  /// The threads that share `count` calls, each with its scratch.
+  static func workers(for count: Int) -> Int { max(1, min(threadCount, count)) }
 
   private static func run(_ count: Int, workers: Int, _ body: @Sendable (_ index: Int, _ worker: Int) -> Void) {
     guard workers > 1 else {

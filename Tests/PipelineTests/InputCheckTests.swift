@@ -70,15 +70,36 @@ private let ctCard = testCard(
     }
   }
 
-  @Test("the prediction is near what was measured for two networks (peak resident memory, batches of 262144 pixels)")
-  func prediction() throws {
-    // VmHWM of `pellucid run`, 4 slices of 256 × 256: one block, two equal levels 384 MiB; 1-2-2, two blocks 715 MiB.
-    let volume = testVolume(scrambled(256 * 256 * 4), columns: 256, rows: 256, slices: 4)
-    for (multipliers, blocks, measured) in [([1, 1], 1, 384), ([1, 2, 2], 2, 715)] {
-      var card = testCard(multipliers: multipliers)
-      card.architecture.residualBlocks = blocks
-      let plan = try MemoryPlan(for: volume, card: card, samples: 1, limit: nil)
-      #expect(plan.batch == 4 && abs(Double(plan.predictedBytes >> 20) / Double(measured) - 1) < 0.12)
+  @Test("the prediction is the parameters, the volumes, a batch in the network, and little else")
+  func parts() throws {
+    let card = testCard(multipliers: [1, 2])
+    let network = try UNet(card.architecture)
+    func plan(slices: Int, samples: Int = 1) throws -> MemoryPlan {
+      try MemoryPlan(
+        for: testVolume(scrambled(256 * 256 * slices), columns: 256, rows: 256, slices: slices), card: card,
+        samples: samples, limit: nil)
+    }
+    let four = try plan(slices: 4)
+    let batch = network.evaluationBytes(batch: 4, rows: 256, columns: 256)
+    let rest = four.predictedBytes - network.packedByteCount - batch
+    #expect(four.batch == 4 && rest > 0 && rest < 60 << 20)
+    // More slices are more batches: input and result grow, and several samples need the deviation too.
+    let volume = 256 * 256 * 4
+    #expect(try plan(slices: 6).predictedBytes - four.predictedBytes == 2 * 2 * volume)
+    #expect(try plan(slices: 4, samples: 3).predictedBytes - four.predictedBytes == 4 * volume)
+  }
+
+  @Test("where images are small, reading the parameters is what takes most")
+  func reading() throws {
+    let volume = testVolume(scrambled(16 * 16), columns: 16, rows: 16, slices: 1)
+    var card = testCard()
+    card.architecture = .published(conditions: 1)
+    let plan = try MemoryPlan(for: volume, card: card, samples: 1, limit: nil)
+    let network = try UNet(card.architecture)
+    #expect(plan.predictedBytes > network.readingByteCount)
+    #expect(plan.predictedBytes < network.readingByteCount + (50 << 20))
+    #expect { try MemoryPlan(for: volume, card: card, samples: 1, limit: network.readingByteCount) } throws: {
+      ($0 as? PipelineError)?.kind == .notEnoughMemory
     }
   }
 
