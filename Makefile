@@ -34,8 +34,8 @@ format: ## Format the Swift sources in place.
 demo: release ## Denoise the sample CT in two ways and leave pictures, reports and numbers in demo-output/.
 	@Workflows/demo.sh $(RELEASE) demo-output
 
-bench: release ## Time the network and a whole run on this machine.
-	@Workflows/bench.sh $(RELEASE)
+bench: release ## Compare with PyTorch, ONNX Runtime and OpenVINO (half an hour, 6 GB); rewrites Docs/Benchmarks.md.
+	@Workflows/bench/bench.sh $(RELEASE)
 
 docs: release ## Write Docs/Commands.md from the executable's own help.
 	@Workflows/commands.sh $(RELEASE) > Docs/Commands.md && echo "wrote Docs/Commands.md"

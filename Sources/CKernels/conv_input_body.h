@@ -22,7 +22,7 @@ INLINE void FN(gather_vector)(const float *from, int step_in, int phase, int up,
   for (int p = 0; p < pixels; p++) {
     vf v = FN(load_some)(from + (size_t)((p + phase) >> up) * step_in, used);
     if (norm) v = FMA(v - shift, scale, offset);
-    if (silu) v *= FN(vsigmoid)(v);
+    if (silu) v = FN(vsilu)(v);
     FN(store_some)(to + (size_t)p * step, v, used);
   }
 }

@@ -6,7 +6,8 @@
 //
 // Blocking. A strip of output rows copies the input rows that it reads into a scratch with its zero padding, which
 // keeps border tests out of the inner loop and the strip in the level-2 cache; what it copies it also normalises,
-// activates or upsamples (ck_conv_input.h). The register tile is TILE pixels by one
+// activates or upsamples (ck_conv_input.h). A 1x1 convolution of values as they are reads them
+// where they lie. The register tile is TILE pixels by one
 // block: 12 x 32 with AVX-512 (24 accumulators), 6 x 16 with AVX2, 6 x 8 in the portable body. Each output is one sum
 // in a fixed order, whatever the strip, tile, batch or thread.
 //
@@ -17,6 +18,7 @@
 // summed over the pixels of a row.
 #include "ck_convolution.h"
 #include "ck_dispatch.h"
+#include "segment.h"
 #include "vector.h"
 
 // Two vectors per block unless the output channels fit one.
@@ -24,6 +26,12 @@ static int block_vectors(int out_channels, int lanes) { return out_channels <= l
 
 // So few output channels that a vector of them would be mostly empty: the sums then run along the input channels.
 static int is_narrow(const ck_conv_shape *s) { return s->out_channels <= 4 && s->in_channels % 16 == 0; }
+
+// A 1x1 convolution of values as they lie in memory: nothing need be copied.
+static int is_plain(const ck_conv_shape *s, const ck_conv_input *in) {
+  return s->kernel == 1 && s->stride == 1 && !in->scale && !in->upsampled && s->pad_top == 0 && s->pad_left == 0 &&
+         s->out_width == s->width;
+}
 
 // Columns of the padded strip: everything that the windows of one row touch.
 static int strip_width(const ck_conv_shape *s) { return (s->out_width - 1) * s->stride + s->kernel; }

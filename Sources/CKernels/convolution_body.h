@@ -91,51 +91,98 @@ static void FN(narrow_strip)(const ck_conv_shape *s, const float *strip, const f
   }
 }
 
+// What the first pixel of row r of a strip reads: rows of taps of the strip or, of a plain 1x1 convolution, the parts of
+// the input where they lie. Returns the number of segments.
+INLINE int FN(segments)(const ck_conv_shape *s, const ck_conv_input *in, const float *strip, int first_row, int r,
+                        ck_segment *segments) {
+  int count = 0;
+  if (is_plain(s, in)) {
+    for (int i = 0; i < 2 && in->channels[i] > 0; i++)
+      segments[count++] = (ck_segment){in->part[i] + (size_t)first_row * s->width * in->channels[i],
+                                       (size_t)in->channels[i], in->channels[i]};
+    return count;
+  }
+  const size_t row_step = (size_t)strip_width(s) * s->in_channels;
+  for (; count < s->kernel; count++)
+    segments[count] = (ck_segment){strip + ((size_t)r * s->stride + count) * row_step,
+                                   (size_t)s->stride * s->in_channels, s->kernel * s->in_channels};
+  return count;
+}
+
+// One block of output channels (`used` of them are there) for `pixels` neighbouring pixels.
+INLINE void FN(conv_row)(const ck_segment *segments, int count, const float *w, const vf *bias, int two, int used,
+                         int pixels, float *out, size_t out_step) {
+  const int block = two ? 2 * VL : VL;
+  float spill[TILE * 2 * VL];
+  ck_segment here[CK_MAX_SEGMENTS];
+  memcpy(here, segments, (size_t)count * sizeof *here);
+  for (int p = 0; p < pixels;) {
+    FN(conv_tile_t) tile;
+    int width = FN(pick_tile)(pixels - p, two, &tile);
+    float *target = out + (size_t)p * out_step;
+    if (used == block) {
+      tile(here, count, w, bias, target, out_step);
+    } else {
+      tile(here, count, w, bias, spill, (size_t)block);
+      for (int q = 0; q < width; q++)
+        memcpy(target + (size_t)q * out_step, spill + q * block, (size_t)used * sizeof(float));
+    }
+    for (int i = 0; i < count; i++) here[i].x += (size_t)width * here[i].step;
+    p += width;
+  }
+}
+
 static void FN(conv_forward)(const ck_conv_shape *s, const ck_conv_input *in, const float *packed, int strip,
                              float *scratch, const ck_conv_output *output) {
   const int vectors = block_vectors(s->out_channels, VL), block = vectors * VL;
   const int blocks = (s->out_channels + block - 1) / block;
-  const int padded_width = strip_width(s);
-  const size_t row_step = (size_t)padded_width * s->in_channels;
-  const size_t pixel_step = (size_t)s->stride * s->in_channels;
   const int height = ck_conv_strip_rows(s), first_row = strip * height;
   const int rows = s->out_height - first_row < height ? s->out_height - first_row : height;
-  FN(fill_strip)(s, in, first_row, rows, scratch);
+  const int plain = is_plain(s, in) && !is_narrow(s);
+  if (!plain) FN(fill_strip)(s, in, first_row, rows, scratch);
   if (is_narrow(s)) {
     FN(narrow_strip)(s, scratch, packed, first_row, rows, output);
     if (output->residual || output->moments)
       FN(finish_strip)(s, first_row, rows, strip, 0, s->out_channels, output);
     return;
   }
-  float spill[TILE * 2 * VL];
   for (int b = 0; b < blocks; b++) {
     const float *w = packed + (size_t)b * s->kernel * s->kernel * s->in_channels * block;
     const int first = b * block;
     const int used = s->out_channels - first < block ? s->out_channels - first : block;
     float start[2 * VL] = {0};
     if (output->bias) memcpy(start, output->bias + first, (size_t)used * sizeof(float));
-    vf bias_vectors[2];
-    memcpy(bias_vectors, start, sizeof start);
-    for (int r = 0; r < rows; r++) {
-      const float *x = scratch + (size_t)r * s->stride * row_step;
+    vf bias[2];
+    memcpy(bias, start, sizeof start);
+    // The rows of a plain input follow each other: one long row.
+    const int lines = plain ? 1 : rows, pixels = plain ? rows * s->out_width : s->out_width;
+    for (int r = 0; r < lines; r++) {
+      ck_segment segments[CK_MAX_SEGMENTS];
+      const int count = FN(segments)(s, in, scratch, first_row, r, segments);
       float *y = output->out + ((size_t)(first_row + r) * s->out_width) * s->out_channels + first;
-      for (int p = 0; p < s->out_width;) {
-        FN(conv_tile_t) tile;
-        int width = FN(pick_tile)(s->out_width - p, vectors == 2, &tile);
-        float *target = y + (size_t)p * s->out_channels;
-        if (used == block) {
-          tile(x + p * pixel_step, w, bias_vectors, s->kernel, row_step, s->in_channels, pixel_step, target,
-               (size_t)s->out_channels);
-        } else {
-          tile(x + p * pixel_step, w, bias_vectors, s->kernel, row_step, s->in_channels, pixel_step, spill,
-               (size_t)block);
-          for (int q = 0; q < width; q++)
-            memcpy(target + (size_t)q * s->out_channels, spill + q * block, (size_t)used * sizeof(float));
-        }
-        p += width;
-      }
+      FN(conv_row)(segments, count, w, bias, vectors == 2, used, pixels, y, (size_t)s->out_channels);
     }
     if (output->residual || output->moments) FN(finish_strip)(s, first_row, rows, strip, first, used, output);
+  }
+}
+
+// The weight gradient of a plain 1x1 convolution: both sides are read where they lie, all pixels of the strip in one sum.
+INLINE void FN(plain_weight_gradient)(const ck_conv_shape *s, const ck_conv_input *in, const float *dy, int first_row,
+                                      int rows, float *gradient) {
+  const int two = block_vectors(s->out_channels, VL) == 2, block = two ? 2 * VL : VL;
+  const size_t stride = (size_t)s->out_channels;
+  for (int i = 0; i < 2; i++) {
+    const int channels = in->channels[i];
+    const float *x = in->part[i] + (size_t)first_row * s->width * channels;
+    for (int b = 0; b < s->out_channels; b += block) {
+      for (int c = 0; c < channels;) {
+        FN(conv_outer_t) outer;
+        int width = FN(pick_outer)(channels - c, two, &outer);
+        outer(x + c, (size_t)channels, dy + b, stride, rows * s->out_width, gradient + (size_t)c * stride + b, stride);
+        c += width;
+      }
+    }
+    gradient += (size_t)channels * stride;
   }
 }
 
@@ -147,6 +194,11 @@ static void FN(conv_weight_gradient)(const ck_conv_shape *s, const ck_conv_input
   const size_t pixel_step = (size_t)s->stride * s->in_channels;
   const int height = ck_conv_strip_rows(s), first_row = strip * height;
   const int rows = s->out_height - first_row < height ? s->out_height - first_row : height;
+  if (is_plain(s, in) && stride == s->out_channels) {
+    const float *dy = out_gradient + (size_t)first_row * s->out_width * s->out_channels;
+    FN(plain_weight_gradient)(s, in, dy, first_row, rows, gradient);
+    return;
+  }
   FN(fill_strip)(s, in, first_row, rows, scratch);
   // Rows of the gradient, widened with zeros where the channels do not fill a block.
   float *widened = scratch + strip_count(s, rows);

@@ -1,8 +1,9 @@
 // Group normalisation with SiLU, softmax, and the exponential that they share.
 //
-// Group norm works on chunks of pixels of one NHWC image: sums per channel first (float over 64 pixels, then double),
-// which the caller adds up in a fixed order into statistics per group; then one pass that applies a scale and an offset
-// per channel and the activation. The gradient has the same two passes.
+// Group norm works on chunks of pixels of one NHWC image: sums per channel (float over 64 pixels, then double), which the
+// caller adds up in a fixed order into statistics per group. What they come to is applied by the convolution that reads
+// the image (conv_input_body.h). The gradient has two passes: through the activation, with sums; then through the
+// statistics, in place.
 #include "ck_group_norm.h"
 
 #include <math.h>
@@ -17,14 +18,14 @@
 void ck_norm_sums(const float *x, size_t pixels, int channels, const float *shift, double *sums) {
   CK_DISPATCH(norm_sums, x, pixels, channels, shift, sums);
 }
-void ck_norm_gradient_sums(const float *x, const float *dy, size_t dy_step, size_t pixels, int channels, const float *shift,
-                           const float *scale, const float *offset, int silu, double *sums) {
-  CK_DISPATCH(norm_gradient_sums, x, dy, dy_step, pixels, channels, shift, scale, offset, silu, sums);
+void ck_norm_gradient_sums(const float *x, const float *dy, size_t dy_step, size_t pixels, int channels,
+                           const float *shift, const float *scale, const float *offset, int silu, float *dz,
+                           double *sums) {
+  CK_DISPATCH(norm_gradient_sums, x, dy, dy_step, pixels, channels, shift, scale, offset, silu, dz, sums);
 }
-void ck_norm_gradient_apply(const float *x, const float *dy, size_t dy_step, size_t pixels, int channels, const float *shift,
-                            const float *scale, const float *offset, int silu, const float *by_x,
-                            const float *constant, float *dx) {
-  CK_DISPATCH(norm_gradient_apply, x, dy, dy_step, pixels, channels, shift, scale, offset, silu, by_x, constant, dx);
+void ck_norm_gradient_apply(const float *x, size_t pixels, int channels, const float *shift, const float *scale,
+                            const float *by_x, const float *constant, const float *addend, float *dz) {
+  CK_DISPATCH(norm_gradient_apply, x, pixels, channels, shift, scale, by_x, constant, addend, dz);
 }
 void ck_softmax_rows(float *x, size_t rows, size_t columns, float scale) {
   CK_DISPATCH(softmax_rows, x, rows, columns, scale);

@@ -31,8 +31,9 @@ INLINE vf FN(gradient_before)(vf z, vf dy, int silu) {
   return dy * FMA(z * s, SPLAT(1.0f) - s, s);
 }
 
-static void FN(norm_gradient_sums)(const float *x, const float *dy, size_t dy_step, size_t pixels, int channels, const float *shift,
-                                   const float *scale, const float *offset, int silu, double *sums) {
+static void FN(norm_gradient_sums)(const float *x, const float *dy, size_t dy_step, size_t pixels, int channels,
+                                   const float *shift, const float *scale, const float *offset, int silu, float *dz,
+                                   double *sums) {
   for (int c = 0; c < channels; c += VL) {
     vf a = FN(load)(scale + c), b = FN(load)(offset + c), m = FN(load)(shift + c);
     for (size_t first = 0; first < pixels; first += 64) {
@@ -40,9 +41,10 @@ static void FN(norm_gradient_sums)(const float *x, const float *dy, size_t dy_st
       vf sum = {}, product = {};
       for (size_t p = first; p < end; p++) {
         vf v = FN(load)(x + p * channels + c) - m;
-        vf dz = FN(gradient_before)(FMA(v, a, b), FN(load)(dy + p * dy_step + c), silu);
-        sum += dz;
-        product = FMA(dz, v, product);
+        vf d = FN(gradient_before)(FMA(v, a, b), FN(load)(dy + p * dy_step + c), silu);
+        *(vf *)(dz + p * channels + c) = d;
+        sum += d;
+        product = FMA(d, v, product);
       }
       for (int i = 0; i < VL; i++) {
         sums[c + i] += sum[i];
@@ -52,14 +54,14 @@ static void FN(norm_gradient_sums)(const float *x, const float *dy, size_t dy_st
   }
 }
 
-static void FN(norm_gradient_apply)(const float *x, const float *dy, size_t dy_step, size_t pixels, int channels, const float *shift,
-                                    const float *scale, const float *offset, int silu, const float *by_x,
-                                    const float *constant, float *dx) {
+static void FN(norm_gradient_apply)(const float *x, size_t pixels, int channels, const float *shift, const float *scale,
+                                    const float *by_x, const float *constant, const float *addend, float *dz) {
   for (size_t p = 0; p < pixels; p++) {
     for (int c = 0; c < channels; c += VL) {
-      vf v = FN(load)(x + p * channels + c) - FN(load)(shift + c), a = FN(load)(scale + c);
-      vf dz = FN(gradient_before)(FMA(v, a, FN(load)(offset + c)), FN(load)(dy + p * dy_step + c), silu);
-      *(vf *)(dx + p * channels + c) = FMA(dz, a, FMA(v, FN(load)(by_x + c), FN(load)(constant + c)));
+      const size_t at = p * channels + c;
+      vf v = FN(load)(x + at) - FN(load)(shift + c);
+      vf dx = FMA(FN(load)(dz + at), FN(load)(scale + c), FMA(v, FN(load)(by_x + c), FN(load)(constant + c)));
+      *(vf *)(dz + at) = addend ? FN(load)(addend + at) + dx : dx;
     }
   }
 }
@@ -90,11 +92,11 @@ static void FN(silu)(const float *x, size_t count, float *y) {
   size_t i = 0;
   for (; i + VL <= count; i += VL) {
     vf v = FN(load)(x + i);
-    *(vf *)(y + i) = v * FN(vsigmoid)(v);
+    *(vf *)(y + i) = FN(vsilu)(v);
   }
   for (; i < count; i++) {
     vf v = SPLAT(x[i]);
-    y[i] = (v * FN(vsigmoid)(v))[0];
+    y[i] = FN(vsilu)(v)[0];
   }
 }
 

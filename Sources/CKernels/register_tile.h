@@ -1,24 +1,24 @@
 // The register kernel of every dense product here: P neighbouring pixels (or tiles) by NV vectors of output channels,
-// accumulated over `kernel` rows of kernel * channels inputs. Included by bodies; no include guard.
+// summed over the inputs of one or more segments. Included by bodies; no include guard.
 //
 // With AVX-512 it is 12 x 32: 24 accumulators, two registers of weights, and one broadcast that serves two fused
 // multiply-adds, which leaves the loads (14 per 24 products) off the critical path.
 
-// out[p][0..NV*VL) = bias + sum over taps and input channels, for P neighbouring output pixels.
-// x: first tap of the first pixel; w: packed weights of this block.
+// out[p][0..NV*VL) = bias + sum over the segments' inputs, for P neighbouring pixels. w: packed weights of this block.
 #define DEFINE_TILE(P, NV)                                                                                            \
-  static void FN(conv_tile_##P##_##NV)(const float *x, const float *w, const vf *bias, int kernel, size_t row_step,    \
-                                       int channels, size_t pixel_step, float *out, size_t out_step) {                \
+  static void FN(conv_tile_##P##_##NV)(const ck_segment *segments, int count, const float *w, const vf *bias,          \
+                                       float *out, size_t out_step) {                                                  \
     vf acc[P][NV];                                                                                                     \
     _Pragma("clang loop unroll(full)") for (int p = 0; p < P; p++)                                                     \
         _Pragma("clang loop unroll(full)") for (int v = 0; v < NV; v++) acc[p][v] = (vf){};                             \
-    for (int ky = 0; ky < kernel; ky++) {                                                                              \
-      const float *row = x + (size_t)ky * row_step;                                                                    \
-      for (int i = 0; i < kernel * channels; i++) {                                                                    \
+    for (int s = 0; s < count; s++) {                                                                                  \
+      const float *x = segments[s].x;                                                                                  \
+      const size_t step = segments[s].step;                                                                            \
+      for (int i = 0; i < segments[s].length; i++) {                                                                   \
         vf weight[NV];                                                                                                 \
         _Pragma("clang loop unroll(full)") for (int v = 0; v < NV; v++) weight[v] = *(const vf *)(w + v * VL);         \
         _Pragma("clang loop unroll(full)") for (int p = 0; p < P; p++) {                                               \
-          vf value = SPLAT(row[(size_t)p * pixel_step + (size_t)i]);                                                 \
+          vf value = SPLAT(x[(size_t)p * step + (size_t)i]);                                                           \
           _Pragma("clang loop unroll(full)") for (int v = 0; v < NV; v++) acc[p][v] = FMA(value, weight[v], acc[p][v]); \
         }                                                                                                              \
         w += NV * VL;                                                                                                  \
@@ -48,7 +48,7 @@ DEFINE_TILE(6, 2)
 #endif
 #undef DEFINE_TILE
 
-typedef void (*FN(conv_tile_t))(const float *, const float *, const vf *, int, size_t, int, size_t, float *, size_t);
+typedef void (*FN(conv_tile_t))(const ck_segment *, int, const float *, const vf *, float *, size_t);
 
 // The widest tile that fits `left` pixels.
 INLINE int FN(pick_tile)(int left, int two, FN(conv_tile_t) * tile) {

@@ -20,6 +20,7 @@
 #include "ck_winograd.h"
 
 #include "ck_dispatch.h"
+#include "segment.h"
 #include "vector.h"
 
 #define BODY "winograd_body.h"

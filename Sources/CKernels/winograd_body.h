@@ -100,7 +100,7 @@ INLINE void FN(finish_tile)(const float *from, size_t product_stride, int size, 
 
 // The results of one block for one vector of output channels.
 INLINE void FN(finish_block)(const ck_winograd_plan *p, const float *products, size_t product_stride, int block,
-                             int channel, const ck_conv_output *output, int tile, int upsampled) {
+                             int channel, const ck_conv_output *output, int tile, int upsampled, int summing) {
   const int top = block / p->blocks_wide * p->block_high, left = block % p->blocks_wide * p->block_wide;
   const int high = p->tiles_high - top < p->block_high ? p->tiles_high - top : p->block_high;
   const int wide = p->tiles_wide - left < p->block_wide ? p->tiles_wide - left : p->block_wide;
@@ -112,7 +112,7 @@ INLINE void FN(finish_block)(const ck_winograd_plan *p, const float *products, s
     for (int tx = 0; tx < wide; tx++, products += 2 * VL) {
       const int x = (left + tx) * tile, columns = p->width - x < tile ? p->width - x : tile;
       FN(finish_tile)(products, product_stride, tile + 2, upsampled, results);
-      if (ty + tx == 0)
+      if (summing && ty + tx == 0)
         shift = results[0] + bias + (output->residual ? FN(load_some)(output->residual + ((size_t)y * p->width + x) *
                                                                           p->out_channels + channel, used) : (vf){});
       vf tile_sum = {}, tile_square = {};  // summed apart: fewer terms per float sum
@@ -122,6 +122,7 @@ INLINE void FN(finish_block)(const ck_winograd_plan *p, const float *products, s
           vf v = results[r * tile + q] + bias;
           if (output->residual) v += FN(load_some)(output->residual + at + (size_t)q * p->out_channels, used);
           FN(store_some)(output->out + at + (size_t)q * p->out_channels, v, used);
+          if (!summing) continue;
           vf d = v - shift;
           tile_sum += d;
           tile_square = FMA(d, d, tile_square);
@@ -131,11 +132,23 @@ INLINE void FN(finish_block)(const ck_winograd_plan *p, const float *products, s
       square += tile_square;
     }
   }
-  if (!output->moments) return;
+  if (!summing) return;
   float *moments = output->moments + (size_t)block * 3 * p->out_channels + channel;
   FN(store_some)(moments, shift, used);
   FN(store_some)(moments + p->out_channels, sum, used);
   FN(store_some)(moments + 2 * p->out_channels, square, used);
+}
+
+static void FN(finish)(const ck_winograd_plan *p, const float *m, size_t stride, int block, int channel,
+                       const ck_conv_output *output) {
+#define FINISH(tile, upsampled)                                                                        \
+  if (output->moments) FN(finish_block)(p, m, stride, block, channel, output, tile, upsampled, 1);     \
+  else FN(finish_block)(p, m, stride, block, channel, output, tile, upsampled, 0);
+  if (p->tile == 4 && p->upsampled) { FINISH(4, 1) }
+  else if (p->tile == 4) { FINISH(4, 0) }
+  else if (p->upsampled) { FINISH(2, 1) }
+  else { FINISH(2, 0) }
+#undef FINISH
 }
 
 // Asks for the cache lines that one tile of results will read and write.
@@ -171,8 +184,8 @@ static void FN(winograd_multiply)(const ck_winograd_plan *p, const float *packed
     for (int t = 0; t < count;) {
       FN(conv_tile_t) kernel;
       int width = FN(pick_tile)(count - t, 1, &kernel);
-      kernel(x + (size_t)t * p->tile_stride, weights, zero, 1, 0, p->in_channels, (size_t)p->tile_stride,
-             m + (size_t)t * 2 * VL, 2 * VL);
+      const ck_segment segment = {x + (size_t)t * p->tile_stride, (size_t)p->tile_stride, p->in_channels};
+      kernel(&segment, 1, weights, zero, m + (size_t)t * 2 * VL, 2 * VL);
       t += width;
     }
     weights += (size_t)p->in_channels * 2 * VL;
@@ -181,11 +194,7 @@ static void FN(winograd_multiply)(const ck_winograd_plan *p, const float *packed
     for (int v = 0; v < 2; v++) {
       const int channel = (panel * 2 + v) * VL, block = first_block + b;
       if (channel >= p->out_channels) continue;
-      const float *m = products + v * VL;
-      if (p->tile == 4 && p->upsampled) FN(finish_block)(p, m, product_stride, block, channel, output, 4, 1);
-      else if (p->tile == 4) FN(finish_block)(p, m, product_stride, block, channel, output, 4, 0);
-      else if (p->upsampled) FN(finish_block)(p, m, product_stride, block, channel, output, 2, 1);
-      else FN(finish_block)(p, m, product_stride, block, channel, output, 2, 0);
+      FN(finish)(p, products + v * VL, product_stride, block, channel, output);
     }
     products += (size_t)ck_winograd_block_tiles(p, first_block + b) * 2 * VL;
   }

@@ -12,6 +12,8 @@ protocol UNetLayers {
   func convolution(_ layer: UNetConvolution, _ input: [Value], residual: Value?) -> Value
   func attention(q: Value, k: Value, v: Value) -> Value
   func channels(_ value: Value) -> Int
+  /// A residual block of the channels of all `x` together.
+  func residualBlock(_ x: inout [Value], _ name: String)
 }
 
 /// A convolution of a U-Net.
@@ -34,12 +36,16 @@ extension UNetLayers {
     convolution(layer, input, residual: nil)
   }
 
-  /// A residual block of the channels of all `x` together.
-  func residualBlock(_ x: inout [Value], _ name: String) {
+  func residualBlock(_ x: inout [Value], _ name: String) { convolveResidual(&x, name) }
+
+  /// The convolutions of a residual block.
+  func convolveResidual(_ x: inout [Value], _ name: String) {
     let h = convolution(
       UNetConvolution(name: "\(name).conv1", norm: ("\(name).norm1", true), timestepOf: name), x)
     if x.count > 1 || channels(h) != channels(x[0]) {
-      x = [convolution(UNetConvolution(name: "\(name).nin_shortcut", convolution: .pointwise, normalizedLater: false), x)]
+      x = [
+        convolution(UNetConvolution(name: "\(name).nin_shortcut", convolution: .pointwise, normalizedLater: false), x)
+      ]
     }
     x = [convolution(UNetConvolution(name: "\(name).conv2", norm: ("\(name).norm2", true)), [h], residual: x[0])]
   }
@@ -84,6 +90,18 @@ struct GraphLayers: UNetLayers {
     return graph.convolution(
       layer.convolution, ConvolutionInput(input, norm: norm, upsampled: layer.upsampled), layer.name, bias: bias,
       imageBias: imageBias, residual: residual, normalizedLater: layer.normalizedLater)
+  }
+
+  /// A residual block; a recomputing graph keeps nothing of its inside.
+  func residualBlock(_ x: inout [Variable], _ name: String) {
+    guard case .embedding(let embedding) = time, graph.recomputing else { return convolveResidual(&x, name) }
+    x = [
+      graph.recomputed(x + [embedding]) { graph, inputs in
+        var inside = Array(inputs.dropLast())
+        GraphLayers(graph: graph, time: .embedding(inputs[inputs.count - 1])).convolveResidual(&inside, name)
+        return inside[0]
+      }
+    ]
   }
 
   func attention(q: Variable, k: Variable, v: Variable) -> Variable { graph.attention(q: q, k: k, v: v) }

@@ -45,8 +45,9 @@ public struct ConvolutionInput {
     let gradient = upsampled ? gradient.summedBlocks() : gradient
     if let norm, let application {
       let gradients = norm.norm.gradients(
-        parts.map(\.value), gamma: norm.gamma.value, application, outGradient: gradient)
-      for (part, own) in zip(parts, gradients.parts) { part.accumulate(own) }
+        parts.map(\.value), gamma: norm.gamma.value, application, outGradient: gradient,
+        adding: parts.map(\.gradient))
+      for (part, whole) in zip(parts, gradients.parts) where part.needsGradient { part.gradient = whole }
       norm.gamma.accumulate(gradients.gamma)
       norm.beta.accumulate(gradients.beta)
     } else if parts.count == 1 {

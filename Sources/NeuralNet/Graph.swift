@@ -23,6 +23,11 @@ public final class Variable {
     return moments
   }
 
+  /// The same value in another computation.
+  func copy(needsGradient: Bool) -> Variable {
+    Variable(value, needsGradient: needsGradient, moments: knownMoments)
+  }
+
   /// Adds to the gradient.
   func accumulate(_ gradient: Tensor) {
     guard needsGradient else { return }
@@ -56,13 +61,19 @@ public final class Graph {
   private let packed: PackedParameters?
   private let observer: LayerObserver?
   let recording: Bool
+  /// Whether marked parts are computed again when the gradient comes by.
+  public let recomputing: Bool
   private var leaves: [String: Variable] = [:]
   private var steps: [() -> Void] = []
 
   /// A graph over the given parameters.
-  public init(parameters: ParameterSet, recording: Bool) {
+  ///
+  /// With `recomputing` the parts of a computation that are marked (see `recomputed`) keep only their inputs and output
+  /// until the gradient comes by: less memory for one more forward computation, and the same bits.
+  public init(parameters: ParameterSet, recording: Bool, recomputing: Bool = false) {
     self.parameters = parameters
     self.recording = recording
+    self.recomputing = recording && recomputing
     packed = nil
     observer = nil
   }
@@ -71,6 +82,7 @@ public final class Graph {
   public init(_ packed: PackedParameters, observer: LayerObserver? = nil) {
     parameters = packed.rest
     recording = false
+    recomputing = false
     self.packed = packed
     self.observer = observer
   }
@@ -131,14 +143,44 @@ public final class Graph {
     return output
   }
 
+  /// A part of a computation that a recomputing graph forgets and does again when the gradient comes by.
+  ///
+  /// `part` must use the graph and the variables that it is given, and no others.
+  public func recomputed(_ inputs: [Variable], _ part: @escaping (Graph, [Variable]) -> Variable) -> Variable {
+    guard recomputing else { return part(self, inputs) }
+    let passing = Graph(parameters: parameters, recording: false)
+    let value = part(passing, inputs.map { $0.copy(needsGradient: false) })
+    let output = value.copy(needsGradient: true)
+    steps.append { [parameters] in
+      guard let gradient = output.gradient else { return }
+      output.gradient = nil
+      let again = Graph(parameters: parameters, recording: true)
+      let copies = inputs.map { $0.copy(needsGradient: $0.needsGradient) }
+      let result = part(again, copies)
+      // What reached the inputs before is summed first, as it would be without recomputing.
+      for (input, copy) in zip(inputs, copies) { swap(&input.gradient, &copy.gradient) }
+      again.run(back: result, gradient)
+      for (input, copy) in zip(inputs, copies) { swap(&input.gradient, &copy.gradient) }
+      for (name, leaf) in again.leaves {
+        if let gradient = leaf.gradient { self.parameter(name).accumulate(gradient) }
+      }
+    }
+    return output
+  }
+
+  /// Lets a gradient flow back to leaves and inputs.
+  private func run(back output: Variable, _ gradient: Tensor) {
+    output.accumulate(gradient)
+    // Each step is let go as soon as it has run, so its tensors are free for the next ones.
+    while let step = steps.popLast() { step() }
+  }
+
   /// Gradients of a scalar with respect to all parameters, given its gradient with respect to `output`.
   ///
   /// Consumes the record: a graph goes backward once. Parameters that were not used have gradient zero.
   public func backward(from output: Variable, gradient: Tensor) -> ParameterSet {
     precondition(recording, "the graph was not recorded")
-    output.accumulate(gradient)
-    // Each step is let go as soon as it has run, so its tensors are free for the next ones.
-    while let step = steps.popLast() { step() }
+    run(back: output, gradient)
     return ParameterSet(
       parameters.names.map { name in
         (name, leaves[name]?.gradient ?? Tensor(repeating: 0, shape: parameters[name].shape))

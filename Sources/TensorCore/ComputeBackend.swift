@@ -21,6 +21,20 @@ public enum ComputeBackend {
   /// The best instruction set that the processor has.
   public static var best: InstructionSet { InstructionSet(ck_best_isa()) }
 
+  /// One line about a value of `PELLUCID_ISA` that is not followed: it names no instruction set, or one that the
+  /// processor lacks; nil for one that is, and for none.
+  public static func warning(aboutRequested name: String, best: InstructionSet = ComputeBackend.best) -> String? {
+    func list(_ sets: some Collection<InstructionSet>) -> String { sets.map(\.rawValue).joined(separator: ", ") }
+    guard !name.isEmpty else { return nil }
+    guard let asked = InstructionSet(rawValue: name) else {
+      return "PELLUCID_ISA=\(name) names no instruction set, so \(best.rawValue) is used; "
+        + "set it to one of \(list(InstructionSet.allCases)), or unset it"
+    }
+    guard asked.code.rawValue > best.code.rawValue else { return nil }
+    return "PELLUCID_ISA=\(name) is not followed, because this processor lacks it: \(best.rawValue) is used; "
+      + "set it to one of \(list(InstructionSet.allCases.filter { $0.code.rawValue <= best.code.rawValue })), or unset it"
+  }
+
   /// Runs `body` with a forced instruction set (for tests); one that the processor lacks is ignored.
   ///
   /// Holds on this thread and on those that `Parallel` runs for it, so other work in the process is left alone.
@@ -66,6 +80,28 @@ public enum ComputeBackend {
       } / .seconds(1)
     }
     return 2 * Double(n * n * n) * Double(count) / (seconds.min() ?? .infinity)
+  }
+
+  /// The best time of OpenBLAS's matrix product `[rows, inner] [inner, columns]`, rows shared among the threads.
+  public static func secondsForGEMM(rows: Int, inner: Int, columns: Int, repeats: Int) -> Double {
+    let a = Tensor(repeating: 0.5, shape: [rows, inner])
+    let b = Tensor(repeating: 0.5, shape: [inner, columns])
+    var out = Tensor(uninitialized: [rows, columns])
+    let pieces = Parallel.threadCount
+    let seconds = (0..<repeats).map { _ in
+      ContinuousClock().measure {
+        out.withUnsafeMutableBuffer { out in
+          let out = SharedPointer(out.baseAddress!)
+          Parallel.forEach(pieces) { piece in
+            let first = rows * piece / pieces
+            Attention.multiply(
+              a.base + first * inner, b.base, out + first * columns, rows: rows * (piece + 1) / pieces - first,
+              inner: inner, columns: columns)
+          }
+        }
+      } / .seconds(1)
+    }
+    return seconds.min() ?? 0
   }
 
   /// OpenBLAS runs single-threaded inside our own threads; asked for before every use, done once.

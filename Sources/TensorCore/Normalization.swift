@@ -99,23 +99,31 @@ public struct GroupNorm: Sendable, Equatable {
   }
 
   /// Gradients with respect to the parts, gamma and beta, given that with respect to the normalised images.
+  ///
+  /// To those of the parts `earlier` is added, where there is any: what reached them by other ways.
   public func gradients(
-    _ parts: [Tensor], gamma: Tensor, _ application: Application, outGradient: Tensor
+    _ parts: [Tensor], gamma: Tensor, _ application: Application, outGradient: Tensor, adding earlier: [Tensor?] = []
   ) -> (parts: [Tensor], gamma: Tensor, beta: Tensor) {
     let (n, pixels, c) = (outGradient.shape[0], outGradient.shape[1] * outGradient.shape[2], outGradient.shape[3])
     let silu: Int32 = silu ? 1 : 0
     let affine = application.affine
     let slices = Self.slices(parts)
-    // Per image and channel: the sums of dz and of dz (x - shift).
+    // Per part: dz, the gradient before the activation. Per image and channel: the sums of dz and of dz (x - shift).
+    var gradients: [Tensor] = []
     var sums = [Double](repeating: 0, count: n * 2 * c)
     for (part, channels) in zip(parts, slices) {
       let local = affine.channels(channels)
       let dy = SharedPointer(reading: outGradient.base)
-      let partial = chunkSums(part) { image, source, at, count, k, sums in
-        ck_norm_gradient_sums(
-          source, dy + (at / k * c + channels.lowerBound), c, count, Int32(k), local.shift.base + image * k,
-          local.scale.base + image * k, local.offset.base + image * k, silu, sums)
+      var dz = Tensor(uninitialized: part.shape)
+      let partial = dz.withUnsafeMutableBuffer { dz in
+        let dz = SharedPointer(dz.baseAddress!)
+        return chunkSums(part) { image, source, at, count, k, sums in
+          ck_norm_gradient_sums(
+            source, dy + (at / k * c + channels.lowerBound), c, count, Int32(k), local.shift.base + image * k,
+            local.scale.base + image * k, local.offset.base + image * k, silu, dz + at, sums)
+        }
       }
+      gradients.append(dz)
       for image in 0..<n {
         for row in 0..<2 {
           for i in 0..<channels.count {
@@ -156,24 +164,21 @@ public struct GroupNorm: Sendable, Equatable {
         }
       }
     }
-    let out = zip(parts, slices).map { part, channels in
-      var out = Tensor(uninitialized: part.shape)
+    for (index, (part, channels)) in zip(parts, slices).enumerated() {
       let local = affine.channels(channels)
       let (byX, constant) = (byX.channels(channels), constant.channels(channels))
-      out.withUnsafeMutableBuffer { target in
-        let target = SharedPointer(target.baseAddress!)
-        let dy = SharedPointer(reading: outGradient.base)
+      let addend = index < earlier.count ? earlier[index].map { SharedPointer(reading: $0.base) } : nil
+      gradients[index].withUnsafeMutableBuffer { dz in
+        let dz = SharedPointer(dz.baseAddress!)
         forEachChunk(part) { image, source, at, count, k in
           ck_norm_gradient_apply(
-            source, dy + (at / k * c + channels.lowerBound), c, count, Int32(k), local.shift.base + image * k,
-            local.scale.base + image * k, local.offset.base + image * k, silu, byX.base + image * k,
-            constant.base + image * k, target + at)
+            source, count, Int32(k), local.shift.base + image * k, local.scale.base + image * k,
+            byX.base + image * k, constant.base + image * k, addend.map { $0 + at }, dz + at)
         }
       }
-      return out
     }
     return (
-      out, Tensor(gammaGradient.map { Float($0) }, shape: [c]), Tensor(betaGradient.map { Float($0) }, shape: [c])
+      gradients, Tensor(gammaGradient.map { Float($0) }, shape: [c]), Tensor(betaGradient.map { Float($0) }, shape: [c])
     )
   }
 

@@ -17,6 +17,8 @@ public struct PackedConvolution: Sendable {
   /// The convolution and its method.
   public let shape: ConvolutionShape
   private let weights: Tensor
+  /// Whose layout the weights have.
+  private let instructionSet = ComputeBackend.instructionSet
 
   /// Transformed weights beyond this many floats (32 MiB) would cost more to read than F(4×4) saves, and too much
   /// memory: F(2×2) has 4/9 of them.
@@ -87,6 +89,7 @@ public struct PackedConvolution: Sendable {
     let input = images.shape
     precondition(input[3] == inputChannels, "\(input[3]) channels, not \(inputChannels)")
     precondition(images.upsampled == upsampled, "weights are packed for one way of reading")
+    precondition(instructionSet == ComputeBackend.instructionSet, "weights are packed for \(instructionSet)")
     var out = Tensor(uninitialized: shape.outputShape(input))
     precondition(residual.map { $0.shape == out.shape } ?? true, "a residual is shaped like the result")
     precondition(bias.map { $0.count == outputChannels || $0.shape == [input[0], outputChannels] } ?? true)

@@ -26,11 +26,15 @@ public struct Trainer: Sendable {
   public let network: UNet
   let objective: DiffusionObjective
   let dataset: PairedDataset
+  private let recomputing: Bool
 
   /// A trainer; throws when the configuration cannot be followed.
-  public init(_ configuration: TrainingConfiguration, dataset: PairedDataset) throws {
+  ///
+  /// With `recomputing` a step takes less memory and more time, and gives the same bits.
+  public init(_ configuration: TrainingConfiguration, dataset: PairedDataset, recomputing: Bool = false) throws {
     self.configuration = configuration
     self.dataset = dataset
+    self.recomputing = recomputing
     network = try UNet(configuration.architecture)
     objective = try DiffusionObjective(configuration)
   }
@@ -62,7 +66,7 @@ public struct Trainer: Sendable {
     let step = state.step + 1
     let batch = dataset.batch(configuration.patches, seed: configuration.seed, step: step)
     let problem = objective.problem(batch, seed: configuration.seed, step: step)
-    let graph = Graph(parameters: state.parameters, recording: true)
+    let graph = Graph(parameters: state.parameters, recording: true, recomputing: recomputing)
     let output = network(graph.input(problem.input), labels: problem.labels, in: graph)
     let (loss, gradient) = objective.loss(output.value, problem)
     let gradients = graph.backward(from: output, gradient: gradient)

@@ -22,6 +22,8 @@ public struct TrainingRun {
     public var resume: Bool
     /// Steps of the whole run instead of the configuration's (or, going on, the checkpoint's).
     public var steps: Int?
+    /// Whether activations are computed again on the way back instead of being kept.
+    public var recompute: Bool
     /// The command, for the model's card.
     public var command: String
     /// Version of the software, for the model's card.
@@ -29,14 +31,15 @@ public struct TrainingRun {
 
     /// Options from their parts.
     public init(
-      output: URL, dataFolder: URL, cache: URL? = nil, resume: Bool = false, steps: Int? = nil, command: String,
-      software: String
+      output: URL, dataFolder: URL, cache: URL? = nil, resume: Bool = false, steps: Int? = nil, recompute: Bool = false,
+      command: String, software: String
     ) {
       self.output = output
       self.dataFolder = dataFolder
       self.cache = cache
       self.resume = resume
       self.steps = steps
+      self.recompute = recompute
       self.command = command
       self.software = software
     }
@@ -122,7 +125,7 @@ public struct TrainingRun {
       : try PairedDataset(
         configuration.validation, of: configuration, folder: options.dataFolder, cache: cache, realisations: 1,
         seed: ~configuration.seed, read: read, progress: making)
-    trainer = try Trainer(configuration, dataset: dataset)
+    trainer = try Trainer(configuration, dataset: dataset, recomputing: options.recompute)
     // What the card would refuse at the end is refused now.
     try ModelExport(
       TrainingCheckpoint(

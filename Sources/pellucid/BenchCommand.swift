@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import Foundation
 import Models
 import TensorCore
@@ -14,12 +15,15 @@ struct BenchCommand: ParsableCommand {
       on random numbers of that size; the model's weights are not changed.
       """)
 
-  @Option(help: "A model's name or path.") var model: String
-  @Option(help: "Rows and columns of the images, in pixels.") var size = 256
-  @Option(help: "Images per evaluation.") var batch = 1
-  @Option(help: "Threads; 0 for one per processor.") var threads = 0
-  @Option(help: "Timed evaluations, after one to warm up.") var repeats = 5
+  @Option(help: "A model's name or path.") var model = "ct-denoise"
+  @Option(within: 1...8192, help: "Rows and columns of the images, in pixels.") var size = 256
+  @Option(within: 1...4096, help: "Images per evaluation.") var batch = 1
+  @Option(within: threadCounts, help: "Threads; 0 for one per processor.") var threads = 0
+  @Option(within: 1...1000, help: "Timed evaluations, after one to warm up.") var repeats = 5
   @Flag(help: "Time training steps instead of evaluations.") var training = false
+  @Flag(help: "With --training: compute activations again on the way back, as train --recompute does.")
+  var recompute = false
+  @Flag(help: "Time the ways of computing typical layers instead; no model is read.") var kernels = false
   @Flag(help: "Print JSON.") var json = false
   @Option(
     help: ArgumentHelp(
@@ -28,22 +32,26 @@ struct BenchCommand: ParsableCommand {
   var saveOutput: String?
 
   func validate() throws {
-    guard (1...8192).contains(size) else { throw ValidationError("--size must be 1 to 8192.") }
-    guard (1...4096).contains(batch) else { throw ValidationError("--batch must be 1 to 4096.") }
-    guard threads >= 0 else { throw ValidationError("--threads must not be negative.") }
-    guard (1...1000).contains(repeats) else { throw ValidationError("--repeats must be 1 to 1000.") }
-    guard !training || saveOutput == nil else { throw ValidationError("--save-output goes with evaluations only.") }
+    guard !training || !kernels else { throw ValidationError("--training and --kernels exclude each other.") }
+    guard training || !recompute else { throw ValidationError("--recompute goes with --training.") }
+    guard !(training || kernels) || saveOutput == nil else {
+      throw ValidationError("--save-output goes with evaluations only.")
+    }
   }
 
   func run() throws {
-    Parallel.setThreadCount(threads)
+    ComputeSettings.apply(threads: threads)
+    if kernels {
+      let result = KernelBenchmark(repeats: repeats)
+      return print(json ? try Self.json(result) : result.text)
+    }
     let url = try ModelLocator.find(model)
     if training {
-      let result = try TrainingBenchmark(url, size: size, batch: batch, repeats: repeats)
+      let result = try TrainingBenchmark(url, size: size, batch: batch, repeats: repeats, recomputing: recompute)
       print(json ? try Self.json(result) : result.text)
     } else {
       let (result, output) = try EvaluationBenchmark.run(url, size: size, batch: batch, repeats: repeats)
-      if let saveOutput { try BenchInput.bytes(of: output).write(to: URL(fileURLWithPath: saveOutput)) }
+      if let saveOutput { try AtomicFile.write(BenchInput.bytes(of: output), to: URL(fileURLWithPath: saveOutput)) }
       print(json ? try Self.json(result) : result.text)
     }
   }

@@ -2,7 +2,6 @@ import ArgumentParser
 import DurableFiles
 import Foundation
 import Models
-import TensorCore
 import Training
 import Volumes
 
@@ -12,8 +11,8 @@ struct DegradeCommand: AsyncParsableCommand {
     commandName: "degrade",
     abstract: "Make a scan worse in a known way, to train or to test with.",
     discussion: """
-      low-dose-ct projects each slice, counts the photons of a fraction of the dose, and adds the reconstructed noise.
-      rician adds noise to both channels of a magnitude MR image. thick-slices averages neighbouring slices. Beside the
+      low-dose-ct projects each slice, counts the photons of a fraction of the dose, and adds the reconstructed noise. \
+      rician adds noise to both channels of a magnitude MR image. thick-slices averages neighbouring slices. Beside the \
       output lies OUT.json: kind, parameters, seed, and digests of input and output.
       """)
 
@@ -21,31 +20,34 @@ struct DegradeCommand: AsyncParsableCommand {
   var input: String
   @Option(name: [.short, .long], help: "Where the degraded scan goes.")
   var output: String
-  @Option(help: "What to do: low-dose-ct, rician or thick-slices.", transform: Self.kind)
+  @Option(
+    help: "What to do: low-dose-ct (needs --dose), rician (needs --sigma) or thick-slices (needs --factor).",
+    transform: Self.kind)
   var kind: DegradationKind?
   @Option(help: ArgumentHelp("Do what this model was trained to undo.", valueName: "name|file"))
   var model: String?
-  @Option(help: "With --model: the strength (default: the strongest in the model's card).")
+  @Option(decimal: "With --model: the strength (default: the strongest in the model's card).")
   var level: Double?
 
-  @Option(help: "low-dose-ct: fraction of the normal dose.")
+  @Option(decimal: "low-dose-ct: fraction of the normal dose, such as 0.25.")
   var dose: Double?
-  @Option(help: "low-dose-ct: photons per ray in air at the normal dose.")
+  @Option(decimal: "low-dose-ct: photons per ray in air at the normal dose (default: 1.2e6).")
   var photons: Double?
-  @Option(help: "low-dose-ct: views over half a turn.")
+  @Option(within: 1...10_000, help: "low-dose-ct: views over half a turn (default: 720).")
   var views: Int?
-  @Option(help: "low-dose-ct: standard deviation of the detector's noise, in photons.")
+  @Option(decimal: "low-dose-ct: standard deviation of the detector's noise, in photons (default: 5).")
   var electronicNoise: Double?
-  @Option(help: "low-dose-ct: smoothing of the ramp filter, 0 (none) to 1 (Hann).")
+  @Option(decimal: "low-dose-ct: smoothing of the ramp filter, from 0, none, to 1, Hann (default: 0).")
   var apodisation: Double?
-  @Option(help: "rician: standard deviation in each channel, as a fraction of the 99.5th percentile.")
+  @Option(
+    decimal: "rician: standard deviation in each channel, as a fraction of the 99.5th percentile, such as 0.05.")
   var sigma: Double?
-  @Option(help: "thick-slices: slices per thick slice.")
+  @Option(within: 2...64, help: "thick-slices: slices per thick slice.")
   var factor: Int?
 
-  @Option(help: "Seed of the noise.")
+  @Option(within: 0...UInt64.max, help: "Seed of the noise.")
   var seed: UInt64
-  @Option(help: "Threads; 0 for one per processor. Results do not depend on it.")
+  @Option(within: threadCounts, help: "Threads; 0 for one per processor. Results do not depend on it.")
   var threads = 0
   @Option(help: "If the output exists: fail or replace.")
   var ifExists: ReplaceChoice = .fail
@@ -66,7 +68,6 @@ struct DegradeCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard (kind == nil) != (model == nil) else { throw ValidationError("Give either --kind or --model.") }
-    if threads < 0 { throw ValidationError("--threads must not be negative.") }
     if level != nil, model == nil { throw ValidationError("--level goes with --model.") }
     let flags: [(name: String, given: Bool, kind: DegradationKind)] = [
       ("--dose", dose != nil, .lowDoseCT), ("--photons", photons != nil, .lowDoseCT),
@@ -86,7 +87,7 @@ struct DegradeCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    Parallel.setThreadCount(threads)
+    ComputeSettings.apply(threads: threads)
     let (degradation, name) = try chosen()
     let scan = try DegradedScan.make(
       degradation, of: URL(fileURLWithPath: input), to: URL(fileURLWithPath: output), seed: seed, model: name,

@@ -58,6 +58,7 @@ private struct Findings: Encodable {
           "\(name)=\(value) is set, so OpenBLAS does not choose for this processor; unset it for full speed")
       }
     }
+    if let warning = ComputeSettings.warning { warnings.append(warning) }
     if ComputeBackend.instructionSet != ComputeBackend.best {
       warnings.append(
         "PELLUCID_ISA forces \(ComputeBackend.instructionSet.rawValue), the processor has \(ComputeBackend.best.rawValue); "

@@ -14,14 +14,14 @@ struct EvaluateCommand: AsyncParsableCommand {
     commandName: "evaluate",
     abstract: "Measure a model on scans whose truth is known.",
     discussion: """
-      Each clean scan is degraded as the model's card says, at each level, and restored; the result is compared with the
-      clean scan inside the model's intensity window. With --input the degraded scan is given instead. Gaussian blur and
+      Each clean scan is degraded as the model's card says, at each level, and restored; the result is compared with the \
+      clean scan inside the model's intensity window. With --input the degraded scan is given instead. Gaussian blur and \
       non-local means choose their parameters on the very slices that are measured, which favours them.
 
-      Columns: PSNR (dB) and SSIM are means over slices; gain is PSNR over the input's, worst the smallest gain of any
-      slice; MAE in the scan's unit. sharp is the mean gradient as a multiple of the truth's, edges the share of the truth's
-      gradients that is kept. slices is the squared difference of neighbouring slices as a multiple of the truth's; flicker
-      the share of the error that changes from slice to slice (1: drawn anew in each). spread is the standard deviation
+      Columns: PSNR (dB) and SSIM are means over slices; gain is PSNR over the input's, worst the smallest gain of any \
+      slice; MAE in the scan's unit. sharp is the mean gradient as a multiple of the truth's, edges the share of the truth's \
+      gradients that is kept. slices is the squared difference of neighbouring slices as a multiple of the truth's; flicker \
+      the share of the error that changes from slice to slice (1: drawn anew in each). spread is the standard deviation \
       over seeds. PSNR rewards smooth results: read it together with sharp, edges and spread.
       """)
 
@@ -33,24 +33,26 @@ struct EvaluateCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "Slices to measure, such as 38-47 (counted from 0): once for all scans or once per scan.", valueName: "range"))
   var slices: [SliceRange] = []
-  @Option(help: ArgumentHelp("At most so many slices per scan, from the middle of the range.", valueName: "count"))
+  @Option(
+    within: 1...100_000,
+    help: ArgumentHelp("At most so many slices per scan, from the middle of the range.", valueName: "count"))
   var limit: Int?
   @Option(help: "The degraded scan for each --data, on the same grid, instead of degrading it here.")
   var input: [String] = []
   @Option(
     help: ArgumentHelp("Strengths of the degradation, such as 0.25,0.1 (default: the card's).", valueName: "list"))
   var levels: Levels?
-  @Option(help: "Seed of the degradation.")
+  @Option(within: 0...UInt64.max, help: "Seed of the degradation.")
   var degradationSeed: UInt64 = 1
-  @Option(help: ArgumentHelp("Seeds to sample with: 0 up to this many.", valueName: "count"))
+  @Option(within: 1...1000, help: ArgumentHelp("Seeds to sample with: 0 up to this many.", valueName: "count"))
   var seeds = 1
   @Option(help: ArgumentHelp("Samplers, such as ddim,pfdiff-1_1.", valueName: "list"))
   var samplers: Samplers = Samplers(samplers: [.ddim])
-  @Option(help: "The K of the label set (default: the model's own).")
+  @Option(within: 1...1000, help: "The K of the label set (default: the model's own).")
   var steps: Int?
   @Flag(inversion: .prefixedNo, help: "Measure Gaussian blur and non-local means too (denoising only).")
   var baselines = true
-  @Option(help: "Threads; 0 for one per processor. Results do not depend on it.")
+  @Option(within: threadCounts, help: "Threads; 0 for one per processor. Results do not depend on it.")
   var threads = 0
   @Flag(help: "Print JSON instead of a table.")
   var json = false
@@ -64,13 +66,10 @@ struct EvaluateCommand: AsyncParsableCommand {
       throw ValidationError("Give --input once for each --data.")
     }
     guard input.isEmpty || levels == nil else { throw ValidationError("--levels and --input exclude each other.") }
-    guard seeds >= 1, seeds <= 1000 else { throw ValidationError("--seeds must be 1 to 1000.") }
-    guard threads >= 0 else { throw ValidationError("--threads must not be negative.") }
-    if let limit, limit < 1 { throw ValidationError("--limit must be at least 1.") }
   }
 
   func run() async throws {
-    Parallel.setThreadCount(threads)
+    ComputeSettings.apply(threads: threads)
     let file = try PackedModel.read(ModelLocator.find(model))
     let evaluation = try ModelEvaluation(
       card: file.card, samplers: samplers.samplers, steps: steps, seeds: (0..<UInt64(seeds)).map { $0 },

@@ -123,8 +123,7 @@ enum BenchmarkSize {
   static func check(_ size: Int, for card: ModelCard) throws {
     let multiple = card.architecture.sizeMultiple
     guard size % multiple == 0 else {
-      throw ModelError(
-        .mismatch, "the network of \(card.name) takes sizes that are multiples of \(multiple), not \(size)")
+      throw ValidationError("--size must be a multiple of \(multiple) for \(card.name), not \(size).")
     }
   }
 }

@@ -5,7 +5,6 @@ import Models
 import Pipeline
 import Provenance
 import Synchronization
-import TensorCore
 import Transforms
 import Volumes
 
@@ -32,7 +31,7 @@ struct RunCommand: AsyncParsableCommand {
   @OptionGroup(title: "Sampling") var sampling: SamplingFlags
   @OptionGroup(title: "Output") var result: ResultFlags
 
-  @Option(help: "Threads; 0 for one per processor. Results do not depend on it.")
+  @Option(within: threadCounts, help: "Threads; 0 for one per processor. Results do not depend on it.")
   var threads = 0
   @Option(help: "Memory bound, such as 8G. It changes the batch, not the result.")
   var memory: String?
@@ -48,14 +47,13 @@ struct RunCommand: AsyncParsableCommand {
   var progress = ProgressStyle.auto
 
   func validate() throws {
-    if threads < 0 { throw ValidationError("--threads must not be negative.") }
     if let memory, ByteCount.parse(memory) == nil {
       throw ValidationError("--memory takes a size such as 8G or 512M, not '\(memory)'.")
     }
   }
 
   func run() async throws {
-    Parallel.setThreadCount(threads)
+    ComputeSettings.apply(threads: threads)
     let pipeline = ImageToImagePipeline(try request())
     guard !dryRun else { return try show(pipeline.plan()) }
     let display = ProgressDisplay(progress)

@@ -9,11 +9,16 @@ import Volumes
 struct SamplingFlags: ParsableArguments {
   @Option(help: "ddim, ddim:ETA, ddpm, or pfdiff-K_L such as pfdiff-1_1.")
   var sampler = "ddim"
-  @Option(help: "The K of the label set, such as 10 (default: the labels that the model was trained on).")
+  @Option(
+    within: 1...1000, help: "The K of the label set, such as 10 (default: the labels that the model was trained on).")
   var steps: Int?
-  @Option(help: ArgumentHelp("Seed of all noise, or auto for a new one each time.", valueName: "n|auto"))
+  // Unconditional, so that -1 is refused for what it is and not taken for a flag.
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp("Seed of all noise, or auto for a new one each time.", valueName: "n|auto"))
   var seed = "0"
-  @Option(help: "Samples per slice: their mean is the result, and OUT.sd.nii.gz their standard deviation.")
+  @Option(
+    within: 1...1000, help: "Samples per slice: their mean is the result, and OUT.sd.nii.gz their standard deviation.")
   var samples = 1
   @Option(help: ArgumentHelp("Starting noise: a float NIfTI with the input's stored dimensions.", valueName: "file"))
   var noise: String?
@@ -24,10 +29,8 @@ struct SamplingFlags: ParsableArguments {
   var clamp: Bool?
 
   func validate() throws {
-    if samples < 1 || samples > 1000 { throw ValidationError("--samples takes 1 to 1000.") }
-    if let steps, steps < 1 { throw ValidationError("--steps must be at least 1.") }
     if seed != "auto", UInt64(seed) == nil {
-      throw ValidationError("--seed takes a whole number or auto, not '\(seed)'.")
+      throw ValidationError("--seed must be auto or a whole number from 0 to \(UInt64.max), not '\(seed)'.")
     }
     if noise != nil, samples > 1 {
       throw ValidationError("--noise fixes the noise of one sample; leave out --samples.")

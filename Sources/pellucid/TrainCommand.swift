@@ -2,7 +2,6 @@ import ArgumentParser
 import DurableFiles
 import Foundation
 import Synchronization
-import TensorCore
 import Training
 import Volumes
 
@@ -12,8 +11,8 @@ struct TrainCommand: AsyncParsableCommand {
     commandName: "train",
     abstract: "Train a model as a configuration file says.",
     discussion: """
-      The folder receives a checkpoint, a log, a loss curve and at the end model.safetensors. A run that was stopped or
-      killed goes on with --resume, to the same bits. With --export no training is done: a checkpoint is made into a
+      The folder receives a checkpoint, a log, a loss curve and at the end model.safetensors. A run that was stopped or \
+      killed goes on with --resume, to the same bits. With --export no training is done: a checkpoint is made into a \
       model file.
       """)
 
@@ -27,9 +26,11 @@ struct TrainCommand: AsyncParsableCommand {
   var cache: String?
   @Flag(help: "Go on from the folder's checkpoint, if there is one.")
   var resume = false
-  @Option(help: "Steps of the whole run, instead of the configuration's.")
+  @Option(within: 1...100_000_000, help: "Steps of the whole run, instead of the configuration's.")
   var steps: Int?
-  @Option(help: "Threads; 0 for one per processor. Results do not depend on it.")
+  @Flag(help: "Take less memory and more time: compute activations again on the way back. Results do not depend on it.")
+  var recompute = false
+  @Option(within: threadCounts, help: "Threads; 0 for one per processor. Results do not depend on it.")
   var threads = 0
   @Option(help: ArgumentHelp("Write a model file of this checkpoint.", valueName: "checkpoint"))
   var export: String?
@@ -42,8 +43,6 @@ struct TrainCommand: AsyncParsableCommand {
     guard (file == nil) != (export == nil) else {
       throw ValidationError("Give either a configuration file or --export CHECKPOINT.")
     }
-    if let steps, steps < 1 { throw ValidationError("--steps must be at least 1.") }
-    if threads < 0 { throw ValidationError("--threads must not be negative.") }
     if export != nil, !output.hasSuffix(".safetensors") {
       throw ValidationError("A model's name ends in .safetensors.")
     }
@@ -51,7 +50,7 @@ struct TrainCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    Parallel.setThreadCount(threads)
+    ComputeSettings.apply(threads: threads)
     let target = URL(fileURLWithPath: output)
     if let export {
       let checkpoint = try TrainingCheckpoint(contentsOf: URL(fileURLWithPath: export))
@@ -64,7 +63,7 @@ struct TrainCommand: AsyncParsableCommand {
     StopRequest.install()
     let options = TrainingRun.Options(
       output: target, dataFolder: URL(fileURLWithPath: dataFolder), cache: cache.map { URL(fileURLWithPath: $0) },
-      resume: resume, steps: steps, command: recordedCommand, software: Self.software)
+      resume: resume, steps: steps, recompute: recompute, command: recordedCommand, software: Self.software)
     let reporter = TrainingReporter()
     let outcome = try TrainingRun.run(
       configuration, options: options, read: { try VolumeFile.read($0) }, progress: reporter.tell,

@@ -22,7 +22,7 @@ struct TrainingBenchmark: Encodable {
   var peakResidentBytes: Int
 
   /// Times steps (forward, mean squared error, backward, Adam, moving average) of the network of the model at `url`.
-  init(_ url: URL, size: Int, batch: Int, repeats: Int) throws {
+  init(_ url: URL, size: Int, batch: Int, repeats: Int, recomputing: Bool) throws {
     let file = try ModelFile.read(url)
     try BenchmarkSize.check(size, for: file.card)
     let network = try UNet(file.card.architecture)
@@ -33,7 +33,7 @@ struct TrainingBenchmark: Encodable {
     var average = parameters
     var moments = Adam.State(for: parameters)
     func step(_ number: Int) {
-      let graph = Graph(parameters: parameters, recording: true)
+      let graph = Graph(parameters: parameters, recording: true, recomputing: recomputing)
       let output = network(graph.input(input), labels: labels, in: graph)
       var gradient = output.value
       gradient.scale(by: 2 / Float(goal.count), adding: goal, times: -2 / Float(goal.count))

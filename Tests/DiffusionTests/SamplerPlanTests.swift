@@ -118,10 +118,8 @@ struct SamplerPlanTests {
     let denoiser = GaussianDenoiser(mean: 0.1, deviation: 0.4, one: Tensor(repeating: 1, shape: [count]))
     let plan = try SamplerPlan(
       sampler: .pfdiff(k: 1, l: 1), labels: LabelSet(named: "uniform-5"), schedule: schedule, clampData: true)
-    defer { Parallel.setThreadCount(0) }
     let ends = try [1, 2, 3].map { threads in
-      Parallel.setThreadCount(threads)
-      return try plan.run(denoiser, from: start, noise: { _ in start })
+      try Parallel.using(threads: threads) { try plan.run(denoiser, from: start, noise: { _ in start }) }
     }
     #expect(ends[0] == ends[1] && ends[1] == ends[2])
     // Past the first piece every element is worked on.

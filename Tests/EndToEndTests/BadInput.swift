@@ -121,6 +121,36 @@ extension BadInput {
     BadInput("no samples", 64, "samples") { $0.run(try $0.input("scan.nii", phantom), "--samples", "0") },
     BadInput("less than no threads", 64, "threads") { $0.run(try $0.input("scan.nii", phantom), "--threads=-1") },
     BadInput("a seed that is no number", 64, "seed") { $0.run(try $0.input("scan.nii", phantom), "--seed", "lucky") },
+    BadInput("a negative seed", 64, "--seed", "'-1'", "0 to 18446744073709551615") {
+      $0.run(try $0.input("scan.nii", phantom), "--seed", "-1")
+    },
+    BadInput("less than no threads, written as two words", 64, "--threads", "'-1'", "0 to 4096") {
+      $0.run(try $0.input("scan.nii", phantom), "--threads", "-1")
+    },
+    BadInput("a number of steps that is a fraction", 64, "--steps", "'2.5'", "1 to 1000") {
+      $0.run(try $0.input("scan.nii", phantom), "--steps", "2.5")
+    },
+    BadInput("a bench of no images", 64, "--batch", "1 to 4096") {
+      ["bench", "--model", $0.model.path, "--batch", "0"]
+    },
+    BadInput("a seed of a degradation beyond 64 bits", 64, "--degradation-seed", "0 to 18446744073709551615") {
+      ["evaluate", "--model", $0.model.path, "--data", "x.nii", "--degradation-seed", "18446744073709551616"]
+    },
+    BadInput("a training of less than no steps", 64, "--steps", "'-5'", "1 to 100000000") { _ in
+      ["train", "x.yaml", "-o", "run", "--steps", "-5"]
+    },
+    BadInput("a dose that is no number", 64, "--dose", "'-x'", "a number") {
+      ["degrade", "x.nii", "-o", $0.output("y.nii"), "--kind", "low-dose-ct", "--seed", "1", "--dose", "-x"]
+    },
+    BadInput("a bench of a size that the network does not take", 64, "--size", "multiple of 2 ", "33") {
+      ["bench", "--model", $0.model.path, "--size", "33"]
+    },
+    BadInput("a training bench of a size that the network does not take", 64, "--size", "multiple of 2 ") {
+      ["bench", "--model", $0.model.path, "--size", "33", "--training"]
+    },
+    BadInput("a bench of a training step whose output is wanted", 64, "--save-output") {
+      ["bench", "--model", $0.model.path, "--training", "--save-output", $0.output("raw")]
+    },
     BadInput("an unknown subcommand", 64) { _ in ["improve"] },
     BadInput("noise of another size", 65, "noise") {
       let noise = NIfTIBytes([8, 8, 3], float: { _, _, _ in 0.5 }).data

@@ -73,6 +73,24 @@ struct TrainingCommandTests {
     }
   }
 
+  @Test("the defaults that the help of degrade names are those that are used")
+  func degradeDefaults() throws {
+    try with(trained: false) { scene in
+      let help = try scene.execute(["help", "degrade"], environment: ["COLUMNS": "400"]).standardOutput
+      var explicit: [String] = []
+      for option in ["--photons", "--views", "--electronic-noise", "--apodisation"] {
+        let lines = help.split(separator: "\n")
+        let first = try #require(lines.firstIndex { $0.hasPrefix("  \(option) ") })
+        let text = lines[first...(first + 1)].joined(separator: " ")
+        explicit += [option, String(try #require(text.firstMatch(of: /\(default: ([0-9.e]+)\)/), "\(text)").1)]
+      }
+      let arguments = ["degrade", "in/scan.nii", "--kind", "low-dose-ct", "--dose", "0.1", "--seed", "1"]
+      #expect(try scene.execute(arguments + ["-o", "out/a.nii"]).exitCode == 0)
+      #expect(try scene.execute(arguments + explicit + ["-o", "out/b.nii"]).exitCode == 0, "\(explicit)")
+      #expect(try bytes("out/a.nii", scene) == bytes("out/b.nii", scene), "\(explicit)")
+    }
+  }
+
   @Test("degrading for a model takes kind and parameters from its card, at a level that the card names")
   func degradeForModel() throws {
     try with(trained: true) { scene in

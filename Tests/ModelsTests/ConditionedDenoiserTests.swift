@@ -71,6 +71,22 @@ import Testing
     #expect(apart != model.evaluate([x, condition], label: 499))
   }
 
+  @Test("recomputing changes no bit of any gradient") func recomputing() throws {
+    let network = try UNet(Fixtures.tiny)
+    let parameters = network.initialParameters(seed: 3)
+    let input = conditions(1).concatenatingChannels(x)
+    let gradients = [false, true].map { recomputing in
+      let graph = Graph(parameters: parameters, recording: true, recomputing: recomputing)
+      let image = graph.differentiableInput(input)
+      let output = network(image, labels: [10, 700], in: graph)
+      let all = graph.backward(from: output, gradient: x)
+      return (all, graph.gradient(of: image), output.value)
+    }
+    #expect(gradients[0].0 == gradients[1].0)
+    #expect(gradients[0].1 == gradients[1].1 && gradients[0].1.sumOfSquares > 0)
+    #expect(gradients[0].2 == gradients[1].2)
+  }
+
   @Test("packed parameters give what a recorded graph gives, label by label") func packed() throws {
     let network = try UNet(Fixtures.tiny)
     let parameters = network.initialParameters(seed: 3)

@@ -124,12 +124,12 @@ private func manifest(_ outcome: RunOutcome) -> Manifest? { if case .committed(l
     let volume = testVolume(scrambled(20 * 18 * 5), columns: 20, rows: 18, slices: 5)
     let model = try tinyModel(tinyCard())
     func restored(batch: Int, threads: Int) throws -> Tensor {
-      Parallel.setThreadCount(threads)
-      defer { Parallel.setThreadCount(0) }
-      return try VolumeRestorer(
-        card: model.card, options: SamplingOptions(sampler: .ddim(eta: 0.5), steps: 2, seed: 3), batch: batch,
-        makeDenoiser: model.makeDenoiser
-      ).restore(volume).voxels
+      try Parallel.using(threads: threads) {
+        try VolumeRestorer(
+          card: model.card, options: SamplingOptions(sampler: .ddim(eta: 0.5), steps: 2, seed: 3), batch: batch,
+          makeDenoiser: model.makeDenoiser
+        ).restore(volume).voxels
+      }
     }
     let reference = try restored(batch: 1, threads: 1)
     #expect(try restored(batch: 2, threads: 1) == reference)

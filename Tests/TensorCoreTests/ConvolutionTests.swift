@@ -88,11 +88,11 @@ struct ConvolutionTests {
   func sameBits() {
     let x = PhiloxRandomSource(seed: 1).normal(shape: [3, 37, 29, 33])
     let w = PhiloxRandomSource(seed: 2).normal(shape: [3, 3, 33, 40])
-    defer { Parallel.setThreadCount(0) }
-    let results = [1, 2, 3].map { threads -> [Tensor] in
-      Parallel.setThreadCount(threads)
-      let y = Convolution.same3x3(x, weights: w)
-      return [y, Convolution.same3x3.weightGradient(x, outGradient: y)]
+    let results = [1, 2, 3].map { threads in
+      Parallel.using(threads: threads) {
+        let y = Convolution.same3x3(x, weights: w)
+        return [y, Convolution.same3x3.weightGradient(x, outGradient: y)]
+      }
     }
     #expect(results[0] == results[1])
     #expect(results[0] == results[2])

@@ -76,13 +76,13 @@ struct NormalizationTests {
   func sameBits() {
     let x = PhiloxRandomSource(seed: 1).normal(shape: [2, 60, 70, 64])
     let gamma = PhiloxRandomSource(seed: 2).normal(shape: [64])
-    defer { Parallel.setThreadCount(0) }
-    let results = [1, 2, 3].map { threads -> [Tensor] in
-      Parallel.setThreadCount(threads)
-      let norm = GroupNorm(silu: true)
-      let (y, application) = norm(x, gamma: gamma, beta: gamma)
-      let g = norm.gradients([x], gamma: gamma, application, outGradient: y)
-      return [y, g.parts[0], g.gamma, g.beta]
+    let results = [1, 2, 3].map { threads in
+      Parallel.using(threads: threads) {
+        let norm = GroupNorm(silu: true)
+        let (y, application) = norm(x, gamma: gamma, beta: gamma)
+        let g = norm.gradients([x], gamma: gamma, application, outGradient: y)
+        return [y, g.parts[0], g.gamma, g.beta]
+      }
     }
     #expect(results[0] == results[1])
     #expect(results[0] == results[2])

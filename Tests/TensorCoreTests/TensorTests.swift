@@ -45,13 +45,13 @@ struct TensorTests {
     let count = 150_001
     let a = PhiloxRandomSource(seed: 1).normal(shape: [count])
     let b = PhiloxRandomSource(seed: 2).normal(shape: [count])
-    defer { Parallel.setThreadCount(0) }
     let results = [1, 2, 3].map { threads in
-      Parallel.setThreadCount(threads)
-      var c = a
-      c.add(b)
-      c.scale(by: 0.5, adding: b, times: -2)
-      return c
+      Parallel.using(threads: threads) {
+        var c = a
+        c.add(b)
+        c.scale(by: 0.5, adding: b, times: -2)
+        return c
+      }
     }
     #expect(results[0] == results[1] && results[0] == results[2])
     for i in stride(from: 0, to: count, by: 9973) {
@@ -73,10 +73,8 @@ struct TensorTests {
     let q = PhiloxRandomSource(seed: 1).normal(shape: [n, pixels, c])
     let k = PhiloxRandomSource(seed: 2).normal(shape: [n, pixels, c])
     let v = PhiloxRandomSource(seed: 3).normal(shape: [n, pixels, c])
-    defer { Parallel.setThreadCount(0) }
     let outputs = [1, 2, 3].map { threads in
-      Parallel.setThreadCount(threads)
-      return Attention.forward(q: q, k: k, v: v)
+      Parallel.using(threads: threads) { Attention.forward(q: q, k: k, v: v) }
     }
     #expect(outputs[0] == outputs[1] && outputs[0] == outputs[2])
     for (image, pixel) in [(0, 0), (0, 299), (1, 17), (1, 256)] {

@@ -65,11 +65,9 @@ import Volumes
       (.lowDoseCT(try Self.lowDose(0.1, photons: 1e4)), volume), (.rician(try RicianNoise(sigma: 0.1)), head),
       (.thickSlices(try ThickSlices(factor: 3)), head),
     ]
-    defer { Parallel.setThreadCount(0) }
     for (degradation, volume) in cases {
       let results = try [1, 2, 3].map { threads in
-        Parallel.setThreadCount(threads)
-        return try degradation.apply(to: volume, seed: 3).voxels
+        try Parallel.using(threads: threads) { try degradation.apply(to: volume, seed: 3).voxels }
       }
       #expect(results[0] == results[1])
       #expect(results[0] == results[2])

@@ -121,12 +121,12 @@ enum TinyTraining {
   @Test func `a step gives the same bits for one and for three threads`() throws {
     try withTemporaryFolder { folder in
       let trainer = try TinyTraining.trainer(in: folder)
-      defer { Parallel.setThreadCount(0) }
       let states = [1, 3].map { threads in
-        Parallel.setThreadCount(threads)
-        var state = trainer.initialState
-        for _ in 0..<2 { _ = trainer.step(&state) }
-        return state
+        Parallel.using(threads: threads) {
+          var state = trainer.initialState
+          for _ in 0..<2 { _ = trainer.step(&state) }
+          return state
+        }
       }
       #expect(states[0] == states[1])
     }
