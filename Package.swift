@@ -59,6 +59,7 @@ let package = Package(
     .target(
       name: "Volumes", dependencies: ["TensorCore", "DurableFiles", "CNIfTI", "CPNG", "CZlib"], swiftSettings: numeric),
     .target(name: "Provenance", dependencies: ["DurableFiles"], swiftSettings: strict),
+    .target(name: "BatchQueue", dependencies: ["DurableFiles", "CPosix"], swiftSettings: strict),
 
     // Join.
     .target(
