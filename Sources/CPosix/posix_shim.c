@@ -13,13 +13,17 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int cposix_rename_noreplace(const char *from, const char *to) {
-  if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return 0;
+int cposix_rename_noreplace_at(int from_folder, const char *from, int to_folder, const char *to) {
+  if (renameat2(from_folder, from, to_folder, to, RENAME_NOREPLACE) == 0) return 0;
   if (errno != EINVAL && errno != ENOSYS) return errno;
-  if (link(from, to) != 0) return errno;
+  if (linkat(from_folder, from, to_folder, to, 0) != 0) return errno;
   // The new name stands; an old name that cannot be removed is litter, not a failure.
-  (void)unlink(from);
+  (void)unlinkat(from_folder, from, 0);
   return 0;
+}
+
+int cposix_rename_noreplace(const char *from, const char *to) {
+  return cposix_rename_noreplace_at(AT_FDCWD, from, AT_FDCWD, to);
 }
 
 int cposix_fsync_folder(const char *path) {

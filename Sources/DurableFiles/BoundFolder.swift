@@ -96,7 +96,7 @@ public final class BoundFolder: Sendable {
     return path.withCString { fstatat(descriptor, $0, &status, AT_SYMLINK_NOFOLLOW) } == 0
   }
 
-  private func openBeneath(_ path: RelativePath) throws(FileError) -> Int32 {
+  func openBeneath(_ path: RelativePath) throws(FileError) -> Int32 {
     var opened: Int32 = -1
     let code = path.withCString { cposix_open_beneath(descriptor, $0, &opened) }
     if code == EXDEV || code == ELOOP {

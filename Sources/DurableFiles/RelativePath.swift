@@ -1,3 +1,5 @@
+import Foundation
+
 /// A path below some folder, as the bytes that the file system has.
 ///
 /// File names need not be text: what a person or a scanner drops may hold line breaks or bytes of any encoding. The bytes
@@ -43,5 +45,19 @@ public struct RelativePath: Hashable, Sendable, CustomStringConvertible {
 
   func withCString<R>(_ body: (UnsafePointer<CChar>) throws -> R) rethrows -> R {
     try (bytes + [0]).withUnsafeBytes { try body($0.assumingMemoryBound(to: CChar.self).baseAddress!) }
+  }
+}
+
+extension RelativePath: Codable {
+  /// Reads the bytes, in base 64, name by name.
+  public init(from decoder: any Decoder) throws {
+    let names = try decoder.singleValueContainer().decode([Data].self)
+    self = names.reduce(RelativePath()) { $0.appending(Array($1)) }
+  }
+
+  /// Writes the bytes, in base 64, name by name.
+  public func encode(to encoder: any Encoder) throws {
+    var container = encoder.singleValueContainer()
+    try container.encode(names.map { Data($0) })
   }
 }

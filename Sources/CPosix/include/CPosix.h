@@ -7,6 +7,9 @@
 // link under the new name, which also refuses an existing one, and then removes the old name.
 int cposix_rename_noreplace(const char *from, const char *to);
 
+// The same with each name relative to an open folder.
+int cposix_rename_noreplace_at(int from_folder, const char *from, int to_folder, const char *to);
+
 // Flushes a folder's entries, so that a rename in it survives a power cut. A file system that cannot flush folders
 // (EINVAL) counts as success: there is nothing more that a program could do.
 int cposix_fsync_folder(const char *path);

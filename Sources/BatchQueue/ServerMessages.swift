@@ -1,0 +1,81 @@
+public import DurableFiles
+import Foundation
+
+/// What the queue asks of a server process: one line of JSON each, one request at a time.
+public enum ServerRequest: Codable, Sendable {
+  /// Judge a file, copy it into the spool and submit its job.
+  case intake(IntakeRequest)
+  /// Compute a job into the folder of its attempt.
+  case compute(ComputeRequest)
+}
+
+/// A file that is to become a job.
+public struct IntakeRequest: Codable, Sendable, Equatable {
+  /// The folder below which the file lies, as a path.
+  public var folder: String
+  /// The file, below that folder.
+  public var path: RelativePath
+  /// What the file system said of it when it was found to be complete; nil where nobody watched.
+  public var signature: FileSignature?
+  /// Whether somebody said that it is complete, so that a file that is not is wrong and not early.
+  public var announced: Bool
+  /// The workflow that the caller asks for; nil to choose by the file.
+  public var workflow: String?
+  /// A file of options beside it, below the same folder.
+  public var options: RelativePath?
+  /// The place in the queue.
+  public var sequence: Int
+  /// The urgency that the caller asks for; nil for the workflow's.
+  public var priority: Int?
+
+  /// A request from its parts.
+  public init(
+    folder: String, path: RelativePath, signature: FileSignature? = nil, announced: Bool = true, workflow: String? = nil,
+    options: RelativePath? = nil, sequence: Int = 0, priority: Int? = nil
+  ) {
+    self.folder = folder
+    self.path = path
+    self.signature = signature
+    self.announced = announced
+    self.workflow = workflow
+    self.options = options
+    self.sequence = sequence
+    self.priority = priority
+  }
+}
+
+/// A job that is to be computed.
+public struct ComputeRequest: Codable, Sendable, Equatable {
+  /// The job.
+  public var job: JobID
+  /// Which attempt.
+  public var attempt: Int
+  /// Where the attempt writes, with its manifest under `ResultsTree.manifestName`, everything flushed.
+  public var staging: String
+  /// Whether an earlier attempt was killed or stalled, and this one should take less memory.
+  public var smaller: Bool
+}
+
+/// What a server process says: one line of JSON each.
+public enum ServerEvent: Codable, Sendable, Equatable {
+  /// It is still at work: so many network evaluations done, of how many (0 where that is not known yet).
+  case progress(done: Int, of: Int)
+  /// An intake request came to its end.
+  case intake(IntakeReply)
+  /// The attempt's files are complete.
+  case computed
+  /// The attempt failed.
+  case failed(Failure)
+}
+
+/// What became of a file that was to become a job.
+public enum IntakeReply: Codable, Sendable, Equatable {
+  /// Its job is in the queue, or was there already in the given state.
+  case job(JobID, known: JobState?)
+  /// It is not whole yet.
+  case incomplete(String)
+  /// It is gone, or another than it was.
+  case changed
+  /// It will not become a job.
+  case refused(Failure)
+}
