@@ -51,6 +51,7 @@ let package = Package(
     // Base.
     .target(name: "DurableFiles", dependencies: ["CPosix", crypto], swiftSettings: strict),
     .target(name: "TensorCore", dependencies: ["CKernels", "COpenBLAS"], swiftSettings: numeric),
+    .target(name: "Configuration", dependencies: ["DurableFiles", yams], swiftSettings: strict),
 
     // Domain.
     .target(name: "NeuralNet", dependencies: ["TensorCore"], swiftSettings: numeric),
@@ -76,7 +77,8 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Models", "NeuralNet", "Diffusion", "Transforms", "Volumes", "Evaluation", "TensorCore", "DurableFiles", yams,
+        "Models", "NeuralNet", "Diffusion", "Transforms", "Volumes", "Evaluation", "TensorCore", "DurableFiles",
+        "Configuration",
       ],
       swiftSettings: numeric),
 
@@ -85,12 +87,14 @@ let package = Package(
       name: "pellucid",
       dependencies: [
         "Pipeline", "Training", "Models", "Diffusion", "Volumes", "Evaluation", "Provenance", "TensorCore",
-        "DurableFiles", "NeuralNet", "Transforms", argumentParser, logging,
+        "DurableFiles", "NeuralNet", "Transforms", "Configuration", argumentParser, logging,
       ], swiftSettings: strict),
 
     // Tests.
     .target(name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles", "TestSupport"], swiftSettings: strict),
+    .testTarget(
+      name: "ConfigurationTests", dependencies: ["Configuration", "DurableFiles", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"], swiftSettings: numeric),
     .testTarget(
@@ -124,7 +128,7 @@ let package = Package(
       name: "TrainingTests",
       dependencies: [
         "Training", "Models", "NeuralNet", "Diffusion", "Volumes", "Transforms", "TensorCore", "DurableFiles",
-        "TestSupport",
+        "Configuration", "TestSupport",
       ], swiftSettings: numeric),
     .testTarget(
       name: "EndToEndTests",

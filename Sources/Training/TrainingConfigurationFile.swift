@@ -1,52 +1,29 @@
+import Configuration
 import Diffusion
 import DurableFiles
 public import Foundation
 import Models
-import Yams
 
 extension TrainingConfiguration {
   /// The configuration that a YAML text describes.
   ///
-  /// Throws `TrainingError` with the line of what is wrong.
-  public init(yaml text: String) throws {
-    // Aliases of aliases cost a YAML reader hours; no configuration needs them.
-    if let match = text.firstMatch(of: /(?:^|[\s,\[{:?])([&*][A-Za-z0-9_]+)/) {
-      throw TrainingError(.configuration, "anchors and aliases such as \(match.1) are not read: write the value out")
-    }
-    let root: Yams.Node?
-    do {
-      root = try compose(yaml: text)
-    } catch {
-      let line = String(describing: error).split(separator: "\n").joined(separator: " ")
-      throw TrainingError(.configuration, "the configuration is not YAML: \(line)")
-    }
-    guard let root else { throw TrainingError(.configuration, "the configuration is empty") }
-    try self.init(root, text: text)
-  }
+  /// Throws `ConfigurationError` with the line of what is wrong.
+  public init(yaml text: String) throws { try self.init(yaml: text, file: nil) }
 
-  /// The configuration in a YAML file.
+  /// The configuration in a YAML file; throws `FileError` too.
   public init(contentsOf url: URL) throws {
-    let file = try RegularFile(url)
-    guard file.byteCount <= 1 << 20,
-      let text = String(bytes: try file.read(at: 0, count: file.byteCount), encoding: .utf8)
-    else {
-      throw TrainingError(.configuration, "\(file.name) is no text of at most 1 MiB: give a YAML file")
-    }
-    do {
-      try self.init(yaml: text)
-    } catch let error as TrainingError {
-      throw TrainingError(error.kind, "\(url.lastPathComponent): \(error.description)")
-    }
+    try self.init(yaml: StrictMapping.text(of: url), file: FileError.printable(url.lastPathComponent))
   }
 
-  private init(_ root: Yams.Node, text: String) throws {
-    let file = try StrictMapping(
-      root, path: "",
-      keys: [
-        "name", "task", "network", "labels", "labelWeights", "schedule", "prediction", "intensity", "envelope",
-        "degradation", "data", "loss", "patches", "optimizer", "report", "seed", "licence", "citation", "intendedUse",
-      ])
-    name = try file.string("name")
+  /// The keys that such a file may have.
+  public static let keys = [
+    "name", "task", "network", "labels", "labelWeights", "schedule", "prediction", "intensity", "envelope",
+    "degradation", "data", "loss", "patches", "optimizer", "report", "seed", "licence", "citation", "intendedUse",
+  ]
+
+  private init(yaml text: String, file name: String?) throws {
+    let file = try StrictMapping(yaml: text, file: name, keys: Self.keys)
+    self.name = try file.string("name")
     task = try file.choice("task")
     architecture = try Self.network(file, conditions: task.conditionChannels)
     labelSet = try file.string("labels", default: "uniform-10")
@@ -81,10 +58,10 @@ extension TrainingConfiguration {
       guard labels.labels.allSatisfy({ $0 < schedule.timesteps }) else {
         throw file.error("labels", "go beyond the schedule's \(schedule.timesteps) timesteps")
       }
-    } catch let error as TrainingError {
+    } catch let error as ConfigurationError {
       throw error
     } catch {
-      throw TrainingError(.configuration, String(describing: error))
+      throw file.error(String(describing: error))
     }
     if let labelWeights {
       guard labelWeights.count == labels.labels.count, labelWeights.allSatisfy({ $0 >= 0 && $0.isFinite }),
@@ -188,7 +165,7 @@ extension TrainingConfiguration {
       for level in levels { _ = try Degradation(record, level: level) }
       record = try Degradation(record, level: first).record(levels: levels)
     } catch let error as TrainingError {
-      throw TrainingError(.configuration, error.description)
+      throw map.error(error.description)
     }
     return DegradationSettings(record: record, realisations: try map.int("realisations", in: 1...64, default: 1))
   }

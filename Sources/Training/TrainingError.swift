@@ -1,9 +1,7 @@
-/// What can go wrong with a degradation, a training configuration or a training run.
+/// What can go wrong with a degradation or a training run.
 public struct TrainingError: Error, Equatable, CustomStringConvertible {
   /// The class of the error; the executable maps it to an exit code.
   public enum Kind: Sendable, Equatable {
-    /// The configuration says something that cannot be followed (exit code 78).
-    case configuration
     /// Data from outside does not fit (65).
     case data
     /// A parameter given on the command line is out of range (64).

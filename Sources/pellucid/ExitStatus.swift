@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import Diffusion
 import DurableFiles
 import Foundation
@@ -41,6 +42,7 @@ enum ExitStatus: Int32 {
     case let error as VolumeError: self.init(error.kind)
     case let error as ModelError: self.init(error.kind)
     case let error as TrainingError: self.init(error.kind)
+    case is ConfigurationError: self = .configuration
     case let error as ProvenanceError: self = error.kind == .missing ? .noInput : .data
     case is TransformError: self = .data
     // Schedules and labels of model cards are checked when the card is read: what is left comes from the command line.
@@ -87,7 +89,6 @@ enum ExitStatus: Int32 {
 
   private init(_ kind: TrainingError.Kind) {
     switch kind {
-    case .configuration: self = .configuration
     case .data, .checkpoint: self = .data
     case .parameter: self = .usage
     case .outputExists: self = .cannotCreate

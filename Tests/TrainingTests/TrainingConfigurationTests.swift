@@ -1,3 +1,4 @@
+import Configuration
 import Foundation
 import Models
 import TestSupport
@@ -58,7 +59,7 @@ import Testing
     #expect {
       try TrainingConfiguration(yaml: bad)
     } throws: { error in
-      guard let error = error as? TrainingError, error.kind == .configuration else { return false }
+      guard let error = error as? ConfigurationError else { return false }
       if !error.description.contains(mistake.says) { Issue.record("\(error.description)") }
       return !error.description.contains("\n")
     }
@@ -66,7 +67,7 @@ import Testing
 
   @Test func `what is not YAML is refused`() {
     for text in ["", "[1, 2]", "a: [1", "name: x\nname: y"] {
-      #expect(throws: TrainingError.self) { try TrainingConfiguration(yaml: text) }
+      #expect(throws: ConfigurationError.self) { try TrainingConfiguration(yaml: text) }
     }
   }
 }
