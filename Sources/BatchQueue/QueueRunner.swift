@@ -23,6 +23,8 @@ public final class QueueRunner {
   private var troubles = 0
   private let startedAt = SuspendingClock.now
   private var nextLook = SuspendingClock.now
+  private var lastChange = SuspendingClock.now
+  private var lastLook: SuspendingClock.Instant?
   private var nextObservation = SuspendingClock.now
 
   /// A worker on a spool; `launch` says how its child processes are started. Throws `FileError`.
@@ -72,14 +74,17 @@ public final class QueueRunner {
 
   private func lookForDrops() throws {
     guard let source, .now >= nextLook, desk.isIdle else { return }
+    lastLook = .now
     nextLook = .now + source.interval
     desk.add(try source.look())
+    nextLook = min(nextLook, .now + source.interval)
   }
 
   private func takeIn() throws {
     while let (request, reply) = desk.hear() {
       source?.hear(reply, about: request)
       summary.replies.append((request, reply))
+      lastChange = .now
       switch reply {
       case .job(let id, let known):
         expected.insert(id)
@@ -114,6 +119,7 @@ public final class QueueRunner {
   }
 
   private func commit(_ slot: Slot) throws {
+    lastChange = .now
     guard let claim = slot.release() else { return }
     do { try claim.commit() } catch {
       guard (error as? QueueError)?.kind != .leaseLost else { throw error }
@@ -127,6 +133,7 @@ public final class QueueRunner {
   }
 
   private func fail(_ slot: Slot, _ failure: Failure) throws {
+    lastChange = .now
     guard let claim = slot.release() else { return }
     var failure = failure
     failure.attempt = claim.attempt
@@ -203,7 +210,10 @@ public final class QueueRunner {
       summary.stoppedEarly = options.goal != .forever
       return true
     }
-    guard options.goal != .forever, desk.isIdle, source?.pending ?? 0 == 0, nextLook > .now || source == nil else {
+    guard options.goal != .forever, desk.isIdle, source?.pending ?? 0 == 0 else { return false }
+    // The source answers what came to its end, and so it looks once more after the last change.
+    if source != nil, lastLook.map({ $0 < lastChange }) ?? true {
+      nextLook = .now
       return false
     }
     if options.goal == .answered {

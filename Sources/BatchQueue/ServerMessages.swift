@@ -1,5 +1,5 @@
 public import DurableFiles
-import Foundation
+public import Foundation
 
 /// What the queue asks of a server process: one line of JSON each, one request at a time.
 public enum ServerRequest: Codable, Sendable {
@@ -19,8 +19,10 @@ public struct IntakeRequest: Codable, Sendable, Equatable {
   public var signature: FileSignature?
   /// Whether somebody said that it is complete, so that a file that is not is wrong and not early.
   public var announced: Bool
-  /// The workflow that the caller asks for; nil to choose by the file.
-  public var workflow: String?
+  /// What is to be done with it, in the server's own terms; nil to choose by the file.
+  public var instructions: Data?
+  /// Whether the first folder on its path may say what is to be done.
+  public var choosesByFolder: Bool
   /// A file of options beside it, below the same folder.
   public var options: RelativePath?
   /// The place in the queue.
@@ -30,14 +32,15 @@ public struct IntakeRequest: Codable, Sendable, Equatable {
 
   /// A request from its parts.
   public init(
-    folder: String, path: RelativePath, signature: FileSignature? = nil, announced: Bool = true, workflow: String? = nil,
-    options: RelativePath? = nil, sequence: Int = 0, priority: Int? = nil
+    folder: String, path: RelativePath, signature: FileSignature? = nil, announced: Bool = true, instructions: Data? = nil,
+    choosesByFolder: Bool = false, options: RelativePath? = nil, sequence: Int = 0, priority: Int? = nil
   ) {
     self.folder = folder
     self.path = path
     self.signature = signature
     self.announced = announced
-    self.workflow = workflow
+    self.instructions = instructions
+    self.choosesByFolder = choosesByFolder
     self.options = options
     self.sequence = sequence
     self.priority = priority
