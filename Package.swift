@@ -82,11 +82,19 @@ let package = Package(
       ],
       swiftSettings: numeric),
 
+    .target(
+      name: "Cases",
+      dependencies: [
+        "Pipeline", "BatchQueue", "Configuration", "Models", "Diffusion", "Transforms", "Volumes", "Provenance",
+        "DurableFiles", "CPosix",
+      ], swiftSettings: strict),
+
     // Tools.
     .executableTarget(
       name: "pellucid",
       dependencies: [
-        "Pipeline", "Training", "Models", "Diffusion", "Volumes", "Evaluation", "Provenance", "TensorCore",
+        "Cases", "BatchQueue", "Pipeline", "Training", "Models", "Diffusion", "Volumes", "Evaluation", "Provenance",
+        "TensorCore",
         "DurableFiles", "NeuralNet", "Transforms", "Configuration", argumentParser, logging,
       ], swiftSettings: strict),
 

@@ -74,7 +74,9 @@ public final class Claim {
       guard FolderChanges.exists(folder) else { return .gone }
     }
     // What an earlier holder left would be taken for ours.
-    for leftover in ["heartbeat", Self.manifestName] { try FolderChanges.remove(folder.appendingPathComponent(leftover)) }
+    for leftover in ["heartbeat", Self.manifestName] {
+      try FolderChanges.remove(folder.appendingPathComponent(leftover))
+    }
     if spool.results.isCommitted(ticket.job) {
       try spool.finish(folder, ticket.job)
       return .committed(ticket.job)

@@ -30,13 +30,16 @@ public struct DropNames: Sendable {
   /// Whether a folder is looked into.
   func isSearched(_ folder: RelativePath) -> Bool {
     let name = folder.lastName
-    return !name.hasPrefix(".") && !(folder.names.count == 1 && Self.ignoredFolders.contains(name)) && folder.names.count <= 8
+    return !name.hasPrefix(".") && !(folder.names.count == 1 && Self.ignoredFolders.contains(name))
+      && folder.names.count <= 8
   }
 
   /// Whether a file is a drop.
   func isDrop(_ name: String) -> Bool {
     let lower = name.lowercased()
-    guard !name.hasPrefix("."), !name.hasPrefix("~"), !Self.unfinished.contains(where: lower.hasSuffix) else { return false }
+    guard !name.hasPrefix("."), !name.hasPrefix("~"), !Self.unfinished.contains(where: lower.hasSuffix) else {
+      return false
+    }
     return ending(of: name) != nil
   }
 

@@ -60,7 +60,8 @@ enum Verdict: Equatable {
   /// 25 minutes.
   init(_ failures: [Failure], retries: Int) {
     func count(_ kinds: Failure.Kind...) -> Int { failures.count { kinds.contains($0.kind) } }
-    guard let last = failures.last, count(.permanent) == 0, count(.killed, .stalled) < 2 + (retries > 2 ? retries - 2 : 0),
+    guard let last = failures.last, count(.permanent) == 0,
+      count(.killed, .stalled) < 2 + (retries > 2 ? retries - 2 : 0),
       count(.passing, .killed, .stalled) <= retries, count(.abandoned) < Self.abandonments
     else {
       self = .quarantine

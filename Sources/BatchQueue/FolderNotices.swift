@@ -19,9 +19,13 @@ final class FolderNotices {
 
   func watch(_ path: RelativePath) {
     guard descriptor >= 0, path.isText, watched.insert(path).inserted else { return }
-    let folder = path.names.isEmpty ? root.path(percentEncoded: false) : root.path(percentEncoded: false) + "/"
-      + String(decoding: path.bytes, as: UTF8.self)
-    let events = UInt32(IN_CLOSE_WRITE) | UInt32(IN_MOVED_TO) | UInt32(IN_CREATE) | UInt32(IN_DONT_FOLLOW) | UInt32(IN_ONLYDIR)
+    let folder =
+      path.names.isEmpty
+      ? root.path(percentEncoded: false)
+      : root.path(percentEncoded: false) + "/"
+        + String(decoding: path.bytes, as: UTF8.self)
+    let events =
+      UInt32(IN_CLOSE_WRITE) | UInt32(IN_MOVED_TO) | UInt32(IN_CREATE) | UInt32(IN_DONT_FOLLOW) | UInt32(IN_ONLYDIR)
     _ = inotify_add_watch(descriptor, folder, events)
   }
 

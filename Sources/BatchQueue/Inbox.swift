@@ -51,7 +51,7 @@ public final class Inbox: DropSource {
     let firstSeen: SuspendingClock.Instant
     var isPartial: Bool
     var looks = 1
-    /// Set when the file's format was not whole: it is looked at again after this time.
+    /// Set when the file could not be taken: it is looked at again after this time.
     var notBefore: SuspendingClock.Instant?
     var misses = 0
   }
@@ -135,7 +135,8 @@ public final class Inbox: DropSource {
     }
     notices.watch(path)
     let files = Dictionary(
-      entries.filter { $0.kind == .file }.map { (String(decoding: $0.name, as: UTF8.self), $0) }, uniquingKeysWith: { $1 })
+      entries.filter { $0.kind == .file }.map { (String(decoding: $0.name, as: UTF8.self), $0) },
+      uniquingKeysWith: { $1 })
     var drops: [Drop] = []
     for entry in entries {
       let name = String(decoding: entry.name, as: UTF8.self)
@@ -149,7 +150,8 @@ public final class Inbox: DropSource {
     return drops
   }
 
-  private func drop(_ path: RelativePath, _ name: String, _ entry: FolderEntry, _ files: [String: FolderEntry]) -> Drop {
+  private func drop(_ path: RelativePath, _ name: String, _ entry: FolderEntry, _ files: [String: FolderEntry]) -> Drop
+  {
     let isRenamed = path.names.first == Array("new".utf8) && options.ready != .stable && options.ready != .sentinel
     let hasSentinel = files[name + DropNames.sentinel] != nil && options.ready != .stable && options.ready != .rename
     var drop = Drop(path: path, signature: [entry.signature], isAnnounced: isRenamed || hasSentinel)
@@ -179,15 +181,17 @@ public final class Inbox: DropSource {
     }
     sight.looks += 1
     sights[drop.path] = sight
+    if let notBefore = sight.notBefore, now < notBefore { return false }
     if drop.isAnnounced { return !drop.companionIsMissing }
     guard options.ready == .stable || options.ready == .auto, !drop.companionIsMissing else { return false }
-    return now - sight.since >= options.settle && sight.looks > 1 && sight.notBefore.map { now >= $0 } ?? true
+    return now - sight.since >= options.settle && sight.looks > 1
   }
 
   private func handOver(_ drop: Drop) -> IntakeRequest {
     handedOver[drop.path] = drop.signature
     return IntakeRequest(
-      folder: root.path(percentEncoded: false), path: drop.path, signature: drop.signature[0], announced: drop.isAnnounced,
+      folder: root.path(percentEncoded: false), path: drop.path, signature: drop.signature[0],
+      announced: drop.isAnnounced,
       choosesByFolder: true, options: drop.options)
   }
 
@@ -203,6 +207,7 @@ public final class Inbox: DropSource {
     case .job(let id, _): remember(DropRecord(signature: signature, job: id), request.path)
     case .refused(let failure): remember(DropRecord(signature: signature, refusal: failure), request.path)
     case .changed: sights[request.path] = nil
+    case .later: sights[request.path]?.notBefore = .now + options.settle
     case .incomplete(let reason):
       guard var sight = sights[request.path] else { return }
       sight.misses += 1

@@ -34,7 +34,8 @@ public enum InboxMarker {
           + "make it one with `pellucid watch --init --inbox FOLDER`")
     }
     guard let data = try? Data(contentsOf: file), let record = try? JSONDecoder().decode(Record.self, from: data) else {
-      throw QueueError(.damaged, "\(name) cannot be read or is damaged; remove it and run `pellucid watch --init` again")
+      throw QueueError(
+        .damaged, "\(name) cannot be read or is damaged; remove it and run `pellucid watch --init` again")
     }
     return record.id
   }

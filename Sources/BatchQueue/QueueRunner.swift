@@ -37,7 +37,8 @@ public final class QueueRunner {
     self.source = source
     self.tell = tell
     slots = (0..<max(1, options.slots)).map { _ in Slot(launch, options) }
-    desk = IntakeDesk(launch, firstSequence: try spool.nextSequence(), patience: max(options.stallTimeout, .seconds(600)))
+    desk = IntakeDesk(
+      launch, firstSequence: try spool.nextSequence(), patience: max(options.stallTimeout, .seconds(600)))
     observer = LeaseObserver(spool, expiry: options.lease.expiry)
     picker = TicketPicker(spool)
   }
@@ -90,6 +91,7 @@ public final class QueueRunner {
         expected.insert(id)
         tell(.submitted(id, known: known))
       case .refused(let failure): tell(.refused(failure))
+      case .later(let failure): tell(.trouble(failure.text))
       case .incomplete, .changed: break
       }
       try desk.work()
@@ -180,8 +182,7 @@ public final class QueueRunner {
   }
 
   private func isWanted(_ ticket: Ticket) -> Bool {
-    guard let hours = options.hours, ticket.priority > 0 else { return true }
-    return hours.isNow
+    ticket.priority == 0 || options.mayClaimOrdinary()
   }
 
   private func mayClaim() throws -> Bool {

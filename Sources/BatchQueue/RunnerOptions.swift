@@ -1,37 +1,5 @@
 public import Foundation
 
-/// Hours of the day, by the local clock, such as 22:00-06:00.
-public struct DailyHours: Sendable, Equatable {
-  /// Minutes since midnight at which they begin.
-  public let start: Int
-  /// Minutes since midnight at which they end; before `start` where midnight lies between.
-  public let end: Int
-
-  /// Hours from text such as `22:00-06:00`; nil for any other text.
-  public init?(_ text: String) {
-    let minutes = text.split(separator: "-").map { part -> Int? in
-      let numbers = part.split(separator: ":").map { Int($0) }
-      guard numbers.count == 2, let hour = numbers[0], let minute = numbers[1], (0..<24).contains(hour),
-        (0..<60).contains(minute)
-      else { return nil }
-      return hour * 60 + minute
-    }
-    guard minutes.count == 2, let start = minutes[0], let end = minutes[1], start != end else { return nil }
-    (self.start, self.end) = (start, end)
-  }
-
-  /// Whether a minute of the day lies in them.
-  func contains(minute: Int) -> Bool {
-    start < end ? (start..<end).contains(minute) : minute >= start || minute < end
-  }
-
-  /// Whether it is such an hour now.
-  var isNow: Bool {
-    let parts = Calendar.current.dateComponents([.hour, .minute], from: Date())
-    return contains(minute: (parts.hour ?? 0) * 60 + (parts.minute ?? 0))
-  }
-}
-
 /// How a worker works.
 public struct RunnerOptions: Sendable {
   /// When a worker is done.
@@ -60,8 +28,8 @@ public struct RunnerOptions: Sendable {
   public var failFast = false
   /// While this file exists nothing is claimed.
   public var pauseFile: URL?
-  /// Nothing but priority 0 is claimed outside these hours.
-  public var hours: DailyHours?
+  /// Whether jobs that are not most urgent (priority 0) may be claimed now.
+  public var mayClaimOrdinary: @Sendable () -> Bool = { true }
 
   /// The options as they stand above.
   public init() {}

@@ -32,7 +32,8 @@ public struct IntakeRequest: Codable, Sendable, Equatable {
 
   /// A request from its parts.
   public init(
-    folder: String, path: RelativePath, signature: FileSignature? = nil, announced: Bool = true, instructions: Data? = nil,
+    folder: String, path: RelativePath, signature: FileSignature? = nil, announced: Bool = true,
+    instructions: Data? = nil,
     choosesByFolder: Bool = false, options: RelativePath? = nil, sequence: Int = 0, priority: Int? = nil
   ) {
     self.folder = folder
@@ -55,8 +56,10 @@ public struct ComputeRequest: Codable, Sendable, Equatable {
   public var attempt: Int
   /// Where the attempt writes, with its manifest under `ResultsTree.manifestName`, everything flushed.
   public var staging: String
+  /// What went wrong before.
+  public var earlierFailures: [Failure]
   /// Whether an earlier attempt was killed or stalled, and this one should take less memory.
-  public var smaller: Bool
+  public var smaller: Bool { earlierFailures.contains(where: \.asksForLess) }
 }
 
 /// What a server process says: one line of JSON each.
@@ -79,6 +82,8 @@ public enum IntakeReply: Codable, Sendable, Equatable {
   case incomplete(String)
   /// It is gone, or another than it was.
   case changed
+  /// It could not be taken now, and may be later: the disk is full, or fails.
+  case later(Failure)
   /// It will not become a job.
   case refused(Failure)
 }

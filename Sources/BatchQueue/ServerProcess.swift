@@ -88,7 +88,9 @@ final class ServerProcess {
     defer { for text in arguments + variables { free(text) } }
     var process: pid_t = 0
     let code = posix_spawn(&process, launch.executable, &actions, nil, arguments, variables)
-    guard code == 0 else { throw FileError(.exhausted, "cannot start a child process: \(String(cString: strerror(code)))") }
+    guard code == 0 else {
+      throw FileError(.exhausted, "cannot start a child process: \(String(cString: strerror(code)))")
+    }
     return process
   }
 
@@ -150,7 +152,9 @@ final class ServerProcess {
   /// The last lines that the process printed, fit for a report.
   var evidence: [String] {
     takePrinted()
-    return String(decoding: lastLines, as: UTF8.self).split(separator: "\n").suffix(20).map { FileError.printable(String($0)) }
+    return String(decoding: lastLines, as: UTF8.self).split(separator: "\n").suffix(20).map {
+      FileError.printable(String($0))
+    }
   }
 
   /// Asks for a trace of where the process is, for the evidence, and kills it.

@@ -33,7 +33,7 @@ final class Slot {
     let request = ServerRequest.compute(
       ComputeRequest(
         job: claim.job.id, attempt: claim.attempt, staging: claim.staging.path(percentEncoded: false),
-        smaller: claim.failures.contains(where: \.asksForLess)))
+        earlierFailures: claim.failures))
     self.claim = claim
     (startedAt, lastSign, lastBeat, longestStep) = (.now, .now, .now, .zero)
     // A server that went between two cases is no fault of this one.

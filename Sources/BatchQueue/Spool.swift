@@ -57,7 +57,9 @@ public struct Spool: Sendable {
       record.schema == Record(id: "", results: "").schema
     else { throw QueueError(.damaged, "spool.json is damaged or of another version of pellucid") }
     self.root = root
-    results = ResultsTree(at: URL(fileURLWithPath: record.results, relativeTo: root).standardizedFileURL)
+    let isAbsolute = record.results.hasPrefix("/")
+    let place = isAbsolute ? record.results : root.path(percentEncoded: false) + "/" + record.results
+    results = ResultsTree(at: URL(fileURLWithPath: place, isDirectory: true).standardizedFileURL)
   }
 
   /// Opens the spool of a results tree, and makes both where they are missing; `root` is inside the results if not given.
@@ -114,7 +116,8 @@ public struct Spool: Sendable {
     guard let data = try? Data(contentsOf: file) else {
       throw QueueError(.unknownJob, "no job \(id) in this spool; `pellucid queue ls` lists them")
     }
-    guard let job = try? JSONDecoder().decode(Job.self, from: data), job.schema == Job.currentSchema, job.id == id else {
+    guard let job = try? JSONDecoder().decode(Job.self, from: data), job.schema == Job.currentSchema, job.id == id
+    else {
       throw QueueError(.damaged, "job.json of \(id) is damaged or of another version of pellucid")
     }
     return job

@@ -96,7 +96,9 @@ public final class AtomicFile {
   ///
   /// Only for a file that nothing was written to yet. Throws `FileError`.
   public func copy(_ source: RegularFile) throws -> String {
-    guard case .writing(let descriptor) = state, byteCount == 0 else { preconditionFailure("copy into a file with content") }
+    guard case .writing(let descriptor) = state, byteCount == 0 else {
+      preconditionFailure("copy into a file with content")
+    }
     guard source.byteCount > 0, source.share(with: descriptor) else { return try copyBytes(source) }
     let copy = try RegularFile(temporaryURL)
     byteCount = copy.byteCount

@@ -15,7 +15,9 @@ public enum FolderChanges {
     let code = cposix_rename_noreplace(trimmed(source), trimmed(target))
     // Folders have no hard links: where the one call is missing, plain rename refuses a folder that is not empty.
     if code == EPERM || code == EISDIR {
-      guard rename(trimmed(source), trimmed(target)) == 0 else { throw FileError(errno: errno, cannot: "rename", source) }
+      guard rename(trimmed(source), trimmed(target)) == 0 else {
+        throw FileError(errno: errno, cannot: "rename", source)
+      }
     } else if code != 0 {
       throw FileError(errno: code == ENOTEMPTY ? EEXIST : code, cannot: "rename", code == ENOENT ? source : target)
     }
@@ -42,7 +44,8 @@ public enum FolderChanges {
       if code == EEXIST, stat(url.path(percentEncoded: false), &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
         return false
       }
-      throw FileError(errno: code == EEXIST ? ENOTDIR : code, cannot: "make the folder", url.path(percentEncoded: false))
+      throw FileError(
+        errno: code == EEXIST ? ENOTDIR : code, cannot: "make the folder", url.path(percentEncoded: false))
     }
     try flush(url.deletingLastPathComponent())
     return true

@@ -35,7 +35,9 @@ public struct RelativePath: Hashable, Sendable, CustomStringConvertible {
   public var lastName: String { String(decoding: names.last ?? [], as: UTF8.self) }
 
   /// The bytes that the system calls take, `.` for the folder itself.
-  public var bytes: [UInt8] { names.isEmpty ? [UInt8(ascii: ".")] : Array(names.joined(separator: [UInt8(ascii: "/")])) }
+  public var bytes: [UInt8] {
+    names.isEmpty ? [UInt8(ascii: ".")] : Array(names.joined(separator: [UInt8(ascii: "/")]))
+  }
 
   /// The path in a form that fits a one-line message.
   public var description: String { FileError.printable(String(decoding: bytes, as: UTF8.self)) }
