@@ -92,7 +92,8 @@ public final class QueueRunner {
         tell(.submitted(id, known: known))
       case .refused(let failure): tell(.refused(failure))
       case .later(let failure): tell(.trouble(failure.text))
-      case .incomplete, .changed: break
+      case .incomplete(let reason): tell(.waiting(reason))
+      case .changed: break
       }
       try desk.work()
     }

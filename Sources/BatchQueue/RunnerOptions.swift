@@ -41,6 +41,8 @@ public enum QueueEvent: Sendable {
   case submitted(JobID, known: JobState?)
   /// A file was refused.
   case refused(Failure)
+  /// A file is not whole yet.
+  case waiting(String)
   /// An attempt began.
   case started(JobID, attempt: Int)
   /// Network evaluations done, of how many.

@@ -16,6 +16,7 @@ struct Pellucid: AsyncParsableCommand {
       DoctorCommand.self,
       EvaluateCommand.self,
       ModelsCommand.self,
+      QueueCommand.self,
       RunCommand.self,
       ServeCommand.self,
       TrainCommand.self,

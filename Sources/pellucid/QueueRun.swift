@@ -42,6 +42,7 @@ final class QueueLog {
     case .submitted(let job, nil): note("\(job) queued")
     case .submitted(let job, let state?): note("\(job) known: \(state == .done ? "its result stands" : state.rawValue)")
     case .refused(let failure): warn("a file was refused (\(failure.code)): \(failure.text)")
+    case .waiting(let reason): note("a file is not whole yet: \(reason)")
     case .started(let job, let attempt): note("\(job) started\(attempt > 1 ? ", attempt \(attempt)" : "")")
     case .progress(let job, let done, let total): progress(job, done, total)
     case .committed(let job, let seconds): note("\(job) committed after \(String(format: "%.2f", seconds)) s")
