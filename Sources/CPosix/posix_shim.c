@@ -48,7 +48,10 @@ static int open_step_by_step(int folder, const char *path, int *descriptor) {
     const char *slash = strchr(path, '/');
     size_t length = slash ? (size_t)(slash - path) : strlen(path);
     char name[256];
-    if (length == 0 || length >= sizeof name) return ENAMETOOLONG;
+    if (length == 0 || length >= sizeof name) {
+      if (current != folder) close(current);
+      return ENAMETOOLONG;
+    }
     memcpy(name, path, length);
     name[length] = 0;
     if (strcmp(name, "..") == 0) {

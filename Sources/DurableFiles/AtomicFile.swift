@@ -33,6 +33,8 @@ public final class AtomicFile {
   private enum State { case writing(Int32), sealed, over }
   private let ifExists: IfExists
   private var state: State
+  /// The file's number in its file system, once it is sealed.
+  private var number: ino_t = 0
   private var path: String { url.path(percentEncoded: false) }
   private var temporaryPath: String { temporaryURL.path(percentEncoded: false) }
 
@@ -134,6 +136,7 @@ public final class AtomicFile {
         .io,
         "cannot write \(FileError.printable(path)): \(status.st_size) of \(byteCount) bytes arrived; check the disk")
     }
+    number = status.st_ino
     while fsync(descriptor) != 0 { if errno != EINTR { throw failed(errno) } }
     state = .sealed
     // On network file systems a full disk may show only now.
@@ -148,15 +151,22 @@ public final class AtomicFile {
     if case .writing = state { try seal() }
     guard case .sealed = state else { preconditionFailure("committed twice") }
     switch ifExists {
-    case .replace: if rename(temporaryPath, path) != 0 { throw failed(errno) }
+    case .replace: if rename(temporaryPath, path) != 0 { try lookAgain(errno) }
     case .fail:
       let code = cposix_rename_noreplace(temporaryPath, path)
-      if code != 0 { throw failed(code) }
+      if code != 0 { try lookAgain(code) }
     }
     state = .over
     isInPlace = true
     let code = cposix_fsync_folder(url.deletingLastPathComponent().path(percentEncoded: false))
     if code != 0 { throw FileError(errno: code, cannot: "flush the folder of", path) }
+  }
+
+  /// A network file system may rename, lose the answer and report a failure: the name says whether it is so.
+  private func lookAgain(_ code: Int32) throws(FileError) {
+    var status = stat()
+    guard lstat(path, &status) == 0, status.st_ino == number else { throw failed(code) }
+    unlink(temporaryPath)
   }
 
   /// Removes the temporary file; nothing happens after `commit`.

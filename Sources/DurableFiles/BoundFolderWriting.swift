@@ -10,8 +10,7 @@ extension BoundFolder {
       let temporary = ".pellucid-\(String(UInt64.random(in: .min ... .max), radix: 16)).tmp"
       let file = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
       guard file >= 0 else { throw FileError(errno: errno, cannot: "write", path.description) }
-      let written = data.withUnsafeBytes { Glibc.write(file, $0.baseAddress, $0.count) }
-      var failure: Int32 = written == data.count ? 0 : written < 0 ? errno : ENOSPC
+      var failure = Self.write(data, to: file)
       if failure == 0, fsync(file) != 0 { failure = errno }
       if close(file) != 0, failure == 0 { failure = errno }
       if failure == 0, path.withLastName({ renameat(folder, temporary, folder, $0) }) != 0 { failure = errno }
@@ -20,6 +19,20 @@ extension BoundFolder {
         throw FileError(errno: failure, cannot: "write", path.description)
       }
       fsync(folder)
+    }
+  }
+
+  /// Writes all of it; returns an errno value.
+  private static func write(_ data: Data, to file: Int32) -> Int32 {
+    data.withUnsafeBytes { bytes in
+      var done = 0
+      while done < bytes.count {
+        let put = Glibc.write(file, bytes.baseAddress! + done, bytes.count - done)
+        if put < 0, errno == EINTR { continue }
+        if put < 0 { return errno }
+        done += put
+      }
+      return 0
     }
   }
 

@@ -9,16 +9,14 @@ public enum FolderChanges {
   /// Renames a file or folder within one file system; fails with `.exists` if the new name is taken.
   ///
   /// A network file system may carry out a rename and still report failure, when its answer is lost and the call is made
-  /// again. The caller that needs to know looks which of the two names stands.
+  /// again: what counts is where the file or folder then is.
   public static func move(_ from: URL, to: URL) throws(FileError) {
     let (source, target) = (from.path(percentEncoded: false), to.path(percentEncoded: false))
-    let code = cposix_rename_noreplace(trimmed(source), trimmed(target))
+    let moved = number(source)
+    var code = cposix_rename_noreplace(trimmed(source), trimmed(target))
     // Folders have no hard links: where the one call is missing, plain rename refuses a folder that is not empty.
-    if code == EPERM || code == EISDIR {
-      guard rename(trimmed(source), trimmed(target)) == 0 else {
-        throw FileError(errno: errno, cannot: "rename", source)
-      }
-    } else if code != 0 {
+    if code == EPERM || code == EISDIR { code = rename(trimmed(source), trimmed(target)) == 0 ? 0 : errno }
+    if code != 0, moved == nil || number(target) != moved || number(source) != nil {
       throw FileError(errno: code == ENOTEMPTY ? EEXIST : code, cannot: "rename", code == ENOENT ? source : target)
     }
     try flush(to.deletingLastPathComponent())
@@ -29,8 +27,13 @@ public enum FolderChanges {
 
   /// Gives a file a second name; fails with `.exists` if that name is taken, and with `.notFound` if the first is gone.
   public static func link(_ from: URL, to: URL) throws(FileError) {
-    guard Glibc.link(from.path(percentEncoded: false), to.path(percentEncoded: false)) == 0 else {
-      throw FileError(errno: errno, cannot: "write", to.path(percentEncoded: false))
+    let (source, target) = (from.path(percentEncoded: false), to.path(percentEncoded: false))
+    if Glibc.link(source, target) != 0 {
+      let code = errno
+      // As with a rename, the answer of a network file system may be that of a second try.
+      guard let linked = number(source), number(target) == linked else {
+        throw FileError(errno: code, cannot: "write", target)
+      }
     }
     try flush(to.deletingLastPathComponent())
   }
@@ -105,6 +108,13 @@ public enum FolderChanges {
     var status = statvfs()
     guard statvfs(url.path(percentEncoded: false), &status) == 0 else { return nil }
     return Int(status.f_bavail) * Int(status.f_frsize)
+  }
+
+  /// The number that a name has in its file system; nil if there is nothing of that name.
+  private static func number(_ path: String) -> [UInt64]? {
+    var status = stat()
+    guard lstat(trimmed(path), &status) == 0 else { return nil }
+    return [UInt64(status.st_dev), UInt64(status.st_ino)]
   }
 
   /// System calls on a link or folder itself take no slash at the end.
