@@ -38,7 +38,7 @@ public struct CaseServer {
   private func take(_ request: IntakeRequest) -> IntakeReply {
     do { return try intake.take(request) } catch {
       let (code, text) = classify(error)
-      let failure = Failure(kind: kind(code), code: code, text: text)
+      let failure = Failure(kind: kind(code), code: code, text: (error as? FileError)?.reason ?? text)
       return failure.kind == .passing ? .later(failure) : .refused(failure)
     }
   }

@@ -28,8 +28,9 @@ public struct Intake {
     let folder = try BoundFolder(URL(fileURLWithPath: request.folder))
     let file: RegularFile
     do { file = try folder.file(request.path) } catch {
-      // The name leads elsewhere now, or nowhere.
-      return error.kind == .notFound && request.signature != nil ? .changed : throwing(error)
+      // The name leads elsewhere now, or nowhere: then there is no such drop any more.
+      let isGone = [.notFound, .invalidName, .notARegularFile].contains(error.kind)
+      return isGone && request.signature != nil ? .changed : try throwing(error)
     }
     if let seen = request.signature, try file.signature() != seen { return .changed }
     if !request.announced, file.hasWriter { return .incomplete("another process has it open for writing") }
@@ -58,8 +59,12 @@ public struct Intake {
     }
   }
 
-  private func throwing(_ error: FileError) -> IntakeReply {
-    .refused(Failure(kind: .permanent, code: error.kind == .permission ? 77 : 66, text: error.description))
+  /// The refusal of a file that cannot be opened; a disk that fails may work again, and is thrown.
+  ///
+  /// No name of the user's leaves the inbox.
+  private func throwing(_ error: FileError) throws -> IntakeReply {
+    if error.kind == .io || error.kind == .exhausted { throw error }
+    return .refused(Failure(kind: .permanent, code: error.kind == .permission ? 77 : 66, text: error.reason))
   }
 
   private func stage(_ file: RegularFile, _ ending: String, _ path: RelativePath, _ folder: BoundFolder) throws -> [Job

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 
 /// A file could not be read or written: what happened and what to do about it, in one line.
@@ -33,6 +34,14 @@ public struct FileError: Error, Equatable, CustomStringConvertible {
   public init(_ kind: Kind, _ description: String) {
     self.kind = kind
     self.description = description
+  }
+
+  /// What is wrong and what to do, without the name of the file: for what other people read.
+  public var reason: String {
+    guard let colon = description.range(of: ": ", options: .backwards) else {
+      return "a file cannot be used as it lies there; give the file itself, under a plain name"
+    }
+    return String(description[colon.upperBound...])
   }
 
   /// What a failed system call means for `path`; `action` is a verb such as "write".
