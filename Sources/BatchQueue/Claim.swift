@@ -19,6 +19,12 @@ struct ClaimName: Hashable {
   }
 
   var text: String { "\(ticket.name).\(worker)" }
+
+  /// The folder below `.staging` that this claim alone writes to.
+  ///
+  /// The attempt's number is not enough: a job that is submitted twice at the same moment may have two tickets of one
+  /// number.
+  var stagingName: String { "\(ticket.job).\(ticket.attempt).\(worker.unique)" }
 }
 
 /// A job in the hands of this worker.
@@ -48,7 +54,7 @@ public final class Claim {
     folder = spool.folder(.claimed).appendingPathComponent(name.text, isDirectory: true)
     attempt = name.ticket.attempt
     failures = FailureRecords.read(in: folder)
-    staging = spool.results.staging(job.id, attempt: attempt)
+    staging = spool.results.staging(name)
   }
 
   /// What happened when a ticket was reached for.
@@ -69,10 +75,23 @@ public final class Claim {
     let ready = spool.folder(.ready).appendingPathComponent(ticket.name, isDirectory: true)
     let folder = spool.folder(.claimed).appendingPathComponent(name.text, isDirectory: true)
     do { try FolderChanges.move(ready, to: folder) } catch {
-      guard error.kind == .notFound else { throw error }
-      // A network file system may have renamed and lost the answer: the name says whose it is.
-      guard FolderChanges.exists(folder) else { return .gone }
+      // A network file system may have renamed and lost the answer, and a disk that fails may have renamed and not
+      // flushed: the name says whose it is.
+      guard FolderChanges.exists(folder) else {
+        if error.kind == .notFound { return .gone }
+        throw error
+      }
     }
+    do { return try take(folder, name, in: spool) } catch {
+      // A claim that nobody works on would wait for its lease to run out.
+      try? spool.results.discard(spool.results.staging(name), of: ticket.job)
+      try? FolderChanges.move(folder, to: ready)
+      throw error
+    }
+  }
+
+  private static func take(_ folder: URL, _ name: ClaimName, in spool: Spool) throws -> Reached {
+    let ticket = name.ticket
     // What an earlier holder left would be taken for ours.
     for leftover in ["heartbeat", Self.manifestName] {
       try FolderChanges.remove(folder.appendingPathComponent(leftover))
@@ -83,7 +102,7 @@ public final class Claim {
     }
     do {
       let claim = Claim(spool, name, try spool.job(ticket.job))
-      try claim.makeStaging()
+      try FolderChanges.make(claim.staging)
       return .claimed(claim)
     } catch {
       guard let error = error as? QueueError else { throw error }
@@ -95,19 +114,15 @@ public final class Claim {
 
   private static let manifestName = "manifest.json"
 
-  private func makeStaging() throws {
-    // The attempt's number is new, so what lies there is what a crash left of this very claim.
-    try FolderChanges.remove(staging)
-    try FolderChanges.make(staging)
-  }
-
   /// Shows that this worker lives; throws `QueueError.leaseLost` if the claim was taken over.
   func beat() throws {
     beats += 1
     do {
       try AtomicFile.write(Data(String(beats).utf8), to: folder.appendingPathComponent("heartbeat"))
     } catch {
-      throw isHeld ? error : lost()
+      guard !isHeld else { throw error }
+      try? spool.results.discard(staging, of: job.id)
+      throw lost()
     }
   }
 
@@ -130,7 +145,9 @@ public final class Claim {
       guard try spool.results.commit(manifest, of: job.id) else { throw lost() }
     } catch {
       guard !isHeld || (error as? QueueError)?.kind == .leaseLost else { throw error }
-      try? spool.results.discardStaging(job.id, attempt: attempt)
+      try? spool.results.discard(staging, of: job.id)
+      // Where the other came by a ticket of its own, this one is superfluous.
+      if isHeld { try? spool.finish(folder, job.id) }
       throw lost()
     }
     try spool.finish(folder, job.id)
@@ -138,7 +155,7 @@ public final class Claim {
 
   /// Puts the job back as it was, not as a failure: the worker stops.
   public func giveBack() throws {
-    try? spool.results.discardStaging(job.id, attempt: attempt)
+    try? spool.results.discard(staging, of: job.id)
     try move(to: spool.folder(.ready).appendingPathComponent(name.ticket.next.name, isDirectory: true))
   }
 
@@ -152,7 +169,7 @@ public final class Claim {
       try spool.finish(folder, job.id)
       return .done
     }
-    try? spool.results.discardStaging(job.id, attempt: attempt)
+    try? spool.results.discard(staging, of: job.id)
     return try spool.record(failure, in: folder, name.ticket, retries: job.retries)
   }
 
@@ -185,7 +202,7 @@ extension Spool {
     var failure = failure
     failure.attempt = ticket.attempt
     let history = FailureRecords.read(in: folder).filter { $0.attempt != failure.attempt } + [failure]
-    switch Verdict(history, retries: retries) {
+    switch Verdict(history, retries: retries, wait: retryAfter) {
     case .quarantine:
       try quarantine(folder, ticket.job, failure)
       return .quarantine

@@ -31,9 +31,7 @@ public struct Garbage: Sendable, Equatable {
     let staging = spool.results.root.appendingPathComponent(".staging")
     let attempts = try FolderChanges.names(in: staging)
     let claims = Set(
-      try FolderChanges.names(in: spool.folder(.claimed)).compactMap { ClaimName($0)?.ticket }.map {
-        "\($0.job).\($0.attempt)"
-      })
+      try FolderChanges.names(in: spool.folder(.claimed)).compactMap { ClaimName($0)?.stagingName })
     for name in attempts where !claims.contains(name) {
       let folder = staging.appendingPathComponent(name, isDirectory: true)
       guard let dot = name.firstIndex(of: "."), let job = JobID(name[..<dot]) else { continue }

@@ -68,9 +68,14 @@ struct LeaseObserver {
         try spool.finish(folder, id)
         return .done
       }
+      let staging = spool.results.staging(claim)
+      // A holder that only stands still may commit until its claim is gone: its files stay until then.
+      if claim.worker.isKnownDead { try spool.results.discard(staging, of: id) }
       let failure = Failure(
         kind: .abandoned, code: 75, text: "the worker vanished, or stood still, during this attempt")
-      return try spool.record(failure, in: folder, claim.ticket, retries: (try? spool.job(id).retries) ?? 0)
+      let state = try spool.record(failure, in: folder, claim.ticket, retries: (try? spool.job(id).retries) ?? 0)
+      try? spool.results.discard(staging, of: id)
+      return state
     } catch {
       if (error as? QueueError)?.kind == .leaseLost { return nil }
       if let kind = (error as? FileError)?.kind, kind == .notFound || kind == .notAFolder { return nil }

@@ -4,7 +4,7 @@ public import Foundation
 /// The results on the disk, and what makes one of several attempts the result.
 ///
 /// ```
-/// .staging/<job>.<attempt>/                 an attempt writes here, and nowhere else
+/// .staging/<job>.<attempt>.<worker>/        an attempt writes here, and nowhere else
 /// .pellucid/manifests/<aa>/<job>.json       its existence is the commit
 /// cases/<job>/                              the files of the attempt that was committed
 /// ```
@@ -28,9 +28,9 @@ public struct ResultsTree: Sendable {
   /// The name that an attempt gives its manifest, in its own folder and later in the case's.
   public static let manifestName = "output.manifest.json"
 
-  /// Where an attempt writes.
-  func staging(_ job: JobID, attempt: Int) -> URL {
-    root.appendingPathComponent(".staging/\(job).\(attempt)", isDirectory: true)
+  /// Where the attempt of a claim writes.
+  func staging(_ claim: ClaimName) -> URL {
+    root.appendingPathComponent(".staging/\(claim.stagingName)", isDirectory: true)
   }
 
   /// The committed manifest of a job.
@@ -70,8 +70,7 @@ public struct ResultsTree: Sendable {
   }
 
   /// Removes the files of an attempt, unless it is the one that was committed.
-  func discardStaging(_ job: JobID, attempt: Int) throws {
-    let staging = staging(job, attempt: attempt)
+  func discard(_ staging: URL, of job: JobID) throws {
     if leadToSameFile(staging.appendingPathComponent(Self.manifestName), manifest(of: job)) { return }
     try FolderChanges.remove(staging)
   }

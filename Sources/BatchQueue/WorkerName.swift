@@ -9,7 +9,8 @@ struct WorkerName: Hashable, Sendable, CustomStringConvertible {
   private let host: String
   private let process: Int32
   private let startedAt: String
-  private let unique: String
+  /// Another one at each worker, whatever the machine.
+  let unique: String
 
   /// The name of this process, another one at each call.
   init() {
