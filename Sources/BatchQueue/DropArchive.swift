@@ -27,6 +27,10 @@ struct DropAnswer: Codable {
 }
 
 /// Where a drop goes when it is answered.
+///
+/// The answer stands before the drop goes away: a crash between the two leaves a drop that is answered again, and not one
+/// that never is. `NAME.done` goes before the drop, or it would announce the next file of that name; the options go after
+/// it, because with other options it would be another drop.
 struct DropArchive {
   private let folder: BoundFolder
   private let rule: InboxOptions.OnDone
@@ -36,40 +40,48 @@ struct DropArchive {
     self.rule = rule
   }
 
-  /// Moves or removes a drop and what lies beside it for its sake, and returns where its answer belongs.
-  func putAway(_ path: RelativePath, succeeded: Bool) throws -> RelativePath {
+  /// Writes the answer; moves or removes a drop with what lies beside it for its sake.
+  func putAway(_ path: RelativePath, _ answer: Data, succeeded: Bool) throws {
     switch rule {
-    case .keep: return path
+    case .keep: try write(answer, beside: path)
     case .delete:
-      guard succeeded else { return path }
-      for file in besides(path) + [path] { try folder.remove(file) }
-      return path
-    case .move: return try move(path, to: succeeded ? "done" : "failed")
+      try write(answer, beside: path)
+      guard succeeded else { return }
+      for file in [Self.beside(path, DropNames.sentinel), path, Self.beside(path, DropNames.options)] {
+        try folder.remove(file)
+      }
+    case .move: try move(path, answer, to: succeeded ? "done" : "failed")
     }
   }
 
-  private func besides(_ path: RelativePath) -> [RelativePath] {
-    [DropNames.sentinel, DropNames.options, DropNames.answer].map {
-      path.folder.appending((path.names.last ?? []) + Array($0.utf8))
-    }
-    .filter(folder.holds)
+  private static func beside(_ path: RelativePath, _ ending: String) -> RelativePath {
+    path.folder.appending((path.names.last ?? []) + Array(ending.utf8))
   }
 
-  private func move(_ path: RelativePath, to archive: String) throws -> RelativePath {
+  /// An inbox that cannot be written to is answered by the results alone.
+  private func write(_ answer: Data, beside path: RelativePath) throws {
+    do { try folder.write(answer, to: Self.beside(path, DropNames.answer)) } catch {
+      guard error.kind == .permission || error.kind == .invalidName else { throw error }
+    }
+  }
+
+  private func move(_ path: RelativePath, _ answer: Data, to archive: String) throws {
     var target = RelativePath(archive)
     for name in path.names { target = target.appending(name) }
     try folder.makeFolders(target.folder)
+    try folder.remove(Self.beside(path, DropNames.sentinel))
     // A file of that name may have been archived before: nothing is replaced.
     for number in 1...10_000 {
       let numbered = number == 1 ? target : Self.numbered(target, number)
+      guard !folder.holds(numbered) else { continue }
+      try write(answer, beside: numbered)
       do { try folder.move(path, to: numbered) } catch {
         if error.kind == .exists { continue }
         throw error
       }
-      for file in besides(path) { try? folder.remove(file) }
-      return numbered
+      for ending in [DropNames.options, DropNames.answer] { try? folder.remove(Self.beside(path, ending)) }
+      return
     }
-    return path
   }
 
   /// `scan.nii.gz` → `scan.2.nii.gz`.

@@ -15,6 +15,8 @@ struct DropRecord: Codable, Equatable {
   var misses = 0
   /// Whether the answer stands beside the drop.
   var isAnswered = false
+  /// Whether that answer says that the result is committed.
+  var isGoodNews: Bool?
 }
 
 extension DropRecord {

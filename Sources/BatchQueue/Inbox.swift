@@ -64,6 +64,7 @@ public final class Inbox: DropSource {
   private var records: DropRecords
   private var sights: [RelativePath: Sight] = [:]
   private var handedOver: [RelativePath: [FileSignature]] = [:]
+  private var remembered: Set<JobID> = []
 
   /// Watches an inbox; throws `QueueError.missing` for a folder that is none, `FileError`.
   public init(at root: URL, spool: Spool, names: DropNames, options: InboxOptions = InboxOptions()) throws {
@@ -99,21 +100,44 @@ public final class Inbox: DropSource {
     }
     notices.clear()
     let folder = try BoundFolder(root)
-    var requests: [IntakeRequest] = []
+    var complete: [Drop] = []
     var seen: Set<RelativePath> = []
+    var trouble: (any Error)?
+    var waiting: Set<JobID>?
     for drop in try drops(in: folder) {
       seen.insert(drop.path)
       if handedOver[drop.path] == drop.signature { continue }
-      if let record = records[drop.path], record.signature == drop.signature, record.isSettled {
+      if let record = records[drop.path], record.signature == drop.signature, record.isSettled,
+        try !isForgotten(record, &waiting)
+      {
         sights[drop.path] = nil
         // One that was answered where it lay is put away when the rule has changed.
-        if !record.isAnswered || options.onDone != .keep { try answer(drop, record, in: folder) }
+        guard !record.isAnswered || options.onDone != .keep || isOutdated(record) else { continue }
+        // One answer that cannot be written keeps neither the others back nor what is new.
+        do { try answer(drop, record, in: folder) } catch { trouble = trouble ?? error }
         continue
       }
-      if isComplete(drop) { requests.append(handOver(drop)) }
+      if isComplete(drop) { complete.append(drop) }
     }
     sights = sights.filter { seen.contains($0.key) }
-    return requests
+    if complete.isEmpty, let trouble { throw trouble }
+    return complete.map(handOver)
+  }
+
+  /// Whether a job was given up, answered so, and brought to a result after all.
+  private func isOutdated(_ record: DropRecord) -> Bool {
+    record.isGoodNews == false && record.job.map { spool.end(of: $0) == .done } ?? false
+  }
+
+  /// Whether the spool knows nothing any more of the job that a drop became, so that it would never be answered.
+  ///
+  /// Asked once of each job; `waiting` spares listing the spool for each.
+  private func isForgotten(_ record: DropRecord, _ waiting: inout Set<JobID>?) throws -> Bool {
+    guard let job = record.job, !record.isAnswered, !remembered.contains(job) else { return false }
+    if waiting == nil { waiting = try spool.jobsWithTicket() }
+    guard waiting!.contains(job) || spool.end(of: job) != nil else { return true }
+    remembered.insert(job)
+    return false
   }
 
   // MARK: Finding drops
@@ -134,9 +158,8 @@ public final class Inbox: DropSource {
       return []
     }
     notices.watch(path)
-    let files = Dictionary(
-      entries.filter { $0.kind == .file }.map { (String(decoding: $0.name, as: UTF8.self), $0) },
-      uniquingKeysWith: { $1 })
+    // By their bytes: names that are no text, or that text calls equal, are names of their own.
+    let files = Dictionary(entries.filter { $0.kind == .file }.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     var drops: [Drop] = []
     for entry in entries {
       let name = String(decoding: entry.name, as: UTF8.self)
@@ -150,19 +173,21 @@ public final class Inbox: DropSource {
     return drops
   }
 
-  private func drop(_ path: RelativePath, _ name: String, _ entry: FolderEntry, _ files: [String: FolderEntry]) -> Drop
+  private func drop(_ path: RelativePath, _ name: String, _ entry: FolderEntry, _ files: [[UInt8]: FolderEntry])
+    -> Drop
   {
     let isRenamed = path.names.first == Array("new".utf8) && options.ready != .stable && options.ready != .sentinel
-    let hasSentinel = files[name + DropNames.sentinel] != nil && options.ready != .stable && options.ready != .rename
+    let hasSentinel =
+      files[entry.name + Array(DropNames.sentinel.utf8)] != nil && options.ready != .stable && options.ready != .rename
     var drop = Drop(path: path, signature: [entry.signature], isAnnounced: isRenamed || hasSentinel)
-    if let options = files[name + DropNames.options] {
-      drop.options = path.folder.appending(name + DropNames.options)
+    if let options = files[entry.name + Array(DropNames.options.utf8)] {
+      drop.options = path.folder.appending(entry.name + Array(DropNames.options.utf8))
       drop.signature.append(options.signature)
     }
     if let ending = names.ending(of: name), let companions = names.companions[ending] {
-      let stem = name.dropLast(ending.count)
-      let candidates = companions.flatMap { [stem + $0, stem + $0.uppercased()] }
-      if let companion = candidates.lazy.compactMap({ files[String($0)] }).first {
+      let stem = Array(entry.name.dropLast(ending.utf8.count))
+      let candidates = companions.flatMap { [stem + Array($0.utf8), stem + Array($0.uppercased().utf8)] }
+      if let companion = candidates.lazy.compactMap({ files[$0] }).first {
         drop.signature.append(companion.signature)
       } else {
         drop.companionIsMissing = true
@@ -233,16 +258,15 @@ public final class Inbox: DropSource {
     var state: JobState = .quarantine
     var failure = record.refusal
     if let job = record.job {
-      guard let now = try spool.state(of: job), now == .done || now == .quarantine else { return }
+      guard let now = spool.end(of: job) else { return }
       state = now
       if now == .quarantine { failure = spool.reasonOfQuarantine(job) }
     }
-    let place = try DropArchive(folder, options.onDone).putAway(drop.path, succeeded: state == .done)
     let answer = DropAnswer(job: record.job, committed: state == .done, failure: failure)
-    // An inbox that cannot be written to is answered by the results alone.
-    try? folder.write(answer.encoded(), to: place.folder.appending(place.names.last! + Array(DropNames.answer.utf8)))
+    try DropArchive(folder, options.onDone).putAway(drop.path, answer.encoded(), succeeded: state == .done)
     var record = record
     record.isAnswered = true
+    record.isGoodNews = state == .done
     try records.set(record, for: drop.path)
   }
 }
