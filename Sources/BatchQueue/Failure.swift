@@ -37,7 +37,7 @@ public struct Failure: Codable, Sendable, Equatable {
     self.text = text
     self.evidence = evidence
     self.attempt = attempt
-    time = Date().timeIntervalSince1970.rounded()
+    time = (Date().timeIntervalSince1970 * 1000).rounded() / 1000
   }
 
   /// Whether a process died or stalled over it: the next attempt should ask for less memory.
@@ -56,9 +56,9 @@ enum Verdict: Equatable {
 
   /// The verdict on a job with this history, the last failure included.
   ///
-  /// A killed or stalled process gets one more try, with less memory; what may pass gets `retries`, after 1, 5 and then
-  /// 25 minutes.
-  init(_ failures: [Failure], retries: Int) {
+  /// A killed or stalled process gets one more try, with less memory; what may pass gets `retries`, after `wait` seconds,
+  /// 5 and then 25 times that.
+  init(_ failures: [Failure], retries: Int, wait: Double = 60) {
     func count(_ kinds: Failure.Kind...) -> Int { failures.count { kinds.contains($0.kind) } }
     guard let last = failures.last, count(.permanent) == 0,
       count(.killed, .stalled) < 2 + (retries > 2 ? retries - 2 : 0),
@@ -70,7 +70,7 @@ enum Verdict: Equatable {
     switch last.kind {
     case .permanent: self = .quarantine
     case .abandoned, .killed, .stalled: self = .retry(after: 0)
-    case .passing: self = .retry(after: [60, 300, 1500][min(count(.passing) - 1, 2)])
+    case .passing: self = .retry(after: wait * [1, 5, 25][min(count(.passing) - 1, 2)])
     }
   }
 }

@@ -37,6 +37,8 @@ public struct Spool: Sendable {
   public let root: URL
   /// The results tree that belongs to it.
   public let results: ResultsTree
+  /// Seconds until a job is tried again after its first failure that may pass.
+  public var retryAfter = 60.0
 
   private struct Record: Codable {
     var schema = "pellucid-spool/1"
@@ -107,7 +109,7 @@ public struct Spool: Sendable {
 
   /// Where the copy of an input lies.
   public func url(of input: Job.Input) -> URL {
-    root.appendingPathComponent("input/\(input.sha256.prefix(2))/\(input.name)")
+    root.appendingPathComponent("input/\(input.name.prefix(2))/\(input.name)")
   }
 
   /// A job of the spool; throws `QueueError`.

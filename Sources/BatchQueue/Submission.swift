@@ -19,9 +19,8 @@ extension Spool {
     let digest = try ContentDigest.sha256(of: file)
     let stem = stem ?? digest
     let input = Job.Input(role: role, sha256: digest, bytes: file.byteCount, name: stem + ending)
-    let folder = root.appendingPathComponent("input/\(digest.prefix(2))")
     let target = url(of: input)
-    try FolderChanges.make(folder)
+    try FolderChanges.make(target.deletingLastPathComponent())
     if !FolderChanges.exists(target) {
       try reserve(file.byteCount)
       let copy = try AtomicFile(to: target, ifExists: .replace)
@@ -79,11 +78,27 @@ extension Spool {
 
   /// The state of a job; nil if it is not in the queue, or was recorded and got no ticket before a crash.
   public func state(of id: JobID) throws -> JobState? {
-    if FolderChanges.exists(folder(.done).appendingPathComponent("\(id)")) { return .done }
-    if FolderChanges.exists(folder(.quarantine).appendingPathComponent("\(id)")) { return .quarantine }
-    if results.isCommitted(id) { return .done }
+    if let end = end(of: id) { return end }
     guard FolderChanges.exists(folder(of: id)) else { return nil }
     return try ticket(of: id)?.state
+  }
+
+  /// Whether a job is done or given up: the question that can be answered without listing anything.
+  func end(of id: JobID) -> JobState? {
+    if FolderChanges.exists(folder(.done).appendingPathComponent("\(id)")) { return .done }
+    if FolderChanges.exists(folder(.quarantine).appendingPathComponent("\(id)")) { return .quarantine }
+    return results.isCommitted(id) ? .done : nil
+  }
+
+  /// The jobs that are neither done nor given up.
+  func jobsWithTicket() throws -> Set<JobID> {
+    var jobs: Set<JobID> = []
+    // In the direction of travel, twice, as in `ticket(of:)`.
+    for state in [JobState.ready, .held, .failed, .claimed, .ready, .failed, .claimed] {
+      let names = try FolderChanges.names(in: folder(state))
+      jobs.formUnion(names.compactMap { state == .claimed ? ClaimName($0)?.ticket.job : Ticket($0)?.job })
+    }
+    return jobs
   }
 
   /// The ticket of a job that is neither done nor given up, and the name of its folder.

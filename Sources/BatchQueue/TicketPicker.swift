@@ -41,7 +41,7 @@ extension Spool {
     for ticket in try tickets(.failed) {
       let folder = folder(.failed).appendingPathComponent(ticket.name, isDirectory: true)
       guard let job = try? job(ticket.job), let last = FailureRecords.read(in: folder).last else { continue }
-      if case .retry(let delay) = Verdict(FailureRecords.read(in: folder), retries: job.retries) {
+      if case .retry(let delay) = Verdict(FailureRecords.read(in: folder), retries: job.retries, wait: retryAfter) {
         let waited = Date().timeIntervalSince1970 - last.time
         guard waited >= delay || waited < -1 else { continue }
       }

@@ -11,15 +11,15 @@ struct QueueRun {
   let flags: WorkerFlags
   let goal: RunnerOptions.Goal
   var failFast = false
-  var lease = LeaseTiming()
 
   /// Works to the goal; throws `Interruption` after a stop that came from outside.
   func run(_ source: (any DropSource)? = nil) throws -> RunnerSummary {
     StopRequest.install()
     var options = flags.options(goal)
     options.failFast = failFast
-    options.lease = lease
     let log = QueueLog(quiet: flags.quiet)
+    var spool = spool
+    spool.retryAfter = flags.retryAfter / .seconds(1)
     let runner = try QueueRunner(spool, launch: flags.launch(spool), source: source, options: options) { log.hear($0) }
     let summary = try runner.run { StopRequest.signal != 0 }
     log.close()

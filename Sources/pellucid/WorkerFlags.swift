@@ -16,6 +16,16 @@ struct WorkerFlags: ParsableArguments {
       "A case without progress for so long is stopped, at the least; ten evaluations' time if that is more (default: 2m).",
       valueName: "time"),
     transform: duration) var stallTimeout = Duration.seconds(120)
+  @Option(
+    help: ArgumentHelp(
+      "A worker that shows no sign of life for so long loses its job to another; the same for all workers of a spool (default: 30s).",
+      valueName: "time"),
+    transform: leaseTime) var lease = Duration.seconds(30)
+  @Option(
+    help: ArgumentHelp(
+      "How long a job waits after a failure that may pass; then five and twenty-five times that (default: 1m).",
+      valueName: "time"),
+    transform: duration) var retryAfter = Duration.seconds(60)
   @Option(help: ArgumentHelp("While this file exists nothing is begun.", valueName: "file")) var pauseFile: String?
   @Option(
     help: ArgumentHelp("Begin only jobs of priority 0 outside these hours, such as 22:00-06:00.", valueName: "hours"),
@@ -31,6 +41,7 @@ struct WorkerFlags: ParsableArguments {
     options.goal = goal
     options.slots = jobs
     options.stallTimeout = stallTimeout
+    options.lease = LeaseTiming(beat: lease / 6, expiry: lease)
     options.pauseFile = pauseFile.map { URL(fileURLWithPath: $0) }
     if let offpeak {
       options.mayClaimOrdinary = {
@@ -59,6 +70,14 @@ func duration(_ text: String) throws -> Duration {
     throw ValidationError("it must be a time such as 20s, 5m or 1h30m")
   }
   return duration
+}
+
+private func leaseTime(_ text: String) throws -> Duration {
+  let lease = try duration(text)
+  guard lease >= .milliseconds(300), lease <= .seconds(3600) else {
+    throw ValidationError("it must be from 300ms to 1h")
+  }
+  return lease
 }
 
 private func hours(_ text: String) throws -> DailyHours {
