@@ -25,15 +25,17 @@ final class IntakeDesk {
   /// Hands over the next file, if the desk is free.
   func work() throws {
     guard current == nil, var request = waiting.first else { return }
-    waiting.removeFirst()
     request.sequence = sequence
+    if server?.send(.intake(request)) != true {
+      server = nil
+      // Where no process can be started the file goes on waiting.
+      let fresh = try ServerProcess(launch)
+      server = fresh
+      _ = fresh.send(.intake(request))
+    }
+    waiting.removeFirst()
     sequence += 1
     current = (request, .now)
-    if let server, server.send(.intake(request)) { return }
-    server = nil
-    let fresh = try ServerProcess(launch)
-    server = fresh
-    _ = fresh.send(.intake(request))
   }
 
   /// Replies that have come.

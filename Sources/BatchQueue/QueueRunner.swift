@@ -22,6 +22,9 @@ public final class QueueRunner {
   private var pauseReason: String?
   private var troubles = 0
   private let startedAt = SuspendingClock.now
+  private var failedLooks = 0
+  private var unsettled: [(claim: Claim, failure: Failure)] = []
+  private var end: (any Error)?
   private var nextLook = SuspendingClock.now
   private var lastChange = SuspendingClock.now
   private var lastLook: SuspendingClock.Instant?
@@ -56,6 +59,10 @@ public final class QueueRunner {
         return summary
       }
       let isOver = try resist { try turn() } ?? false
+      if let end {
+        giveBack()
+        throw end
+      }
       if isOver { return summary }
       sleep()
     }
@@ -63,8 +70,9 @@ public final class QueueRunner {
 
   /// One turn of the loop; true when the goal is reached.
   private func turn() throws -> Bool {
-    try lookForDrops()
+    lookForDrops()
     try takeIn()
+    try settle()
     for slot in slots where !slot.isIdle { try attend(slot) }
     try observe()
     try claim()
@@ -73,12 +81,20 @@ public final class QueueRunner {
 
   // MARK: Files
 
-  private func lookForDrops() throws {
+  private func lookForDrops() {
     guard let source, .now >= nextLook, desk.isIdle else { return }
-    lastLook = .now
-    nextLook = .now + source.interval
-    desk.add(try source.look())
-    nextLook = min(nextLook, .now + source.interval)
+    do {
+      desk.add(try source.look())
+      failedLooks = 0
+      lastLook = .now
+      nextLook = .now + source.interval
+    } catch {
+      // What is being computed goes on meanwhile.
+      failedLooks += 1
+      tell(.trouble("\(error)"))
+      if options.goal != .forever, failedLooks >= Self.patience { end = error }
+      nextLook = .now + .milliseconds(200 * min(failedLooks, 25))
+    }
   }
 
   private func takeIn() throws {
@@ -127,9 +143,7 @@ public final class QueueRunner {
     do { try claim.commit() } catch {
       guard (error as? QueueError)?.kind != .leaseLost else { throw error }
       // The disk refused: the attempt failed, unless the commit itself was made.
-      let failure = Failure(kind: .passing, code: 74, text: "\(error)")
-      let state = try claim.fail(failure)
-      guard state == .done else { return tell(.failed(claim.job.id, failure, state)) }
+      return try fail(claim, Failure(kind: .passing, code: 74, text: "\(error)"))
     }
     summary.committed.append(claim.job.id)
     tell(.committed(claim.job.id, seconds: (SuspendingClock.now - slot.startedAt) / .seconds(1)))
@@ -138,11 +152,40 @@ public final class QueueRunner {
   private func fail(_ slot: Slot, _ failure: Failure) throws {
     lastChange = .now
     guard let claim = slot.release() else { return }
+    try fail(claim, failure)
+  }
+
+  private func fail(_ claim: Claim, _ failure: Failure) throws {
     var failure = failure
     failure.attempt = claim.attempt
-    let state = try claim.fail(failure)
-    if state == .quarantine { summary.quarantined.append((claim.job.id, failure)) }
+    let state: JobState
+    do { state = try claim.fail(failure) } catch {
+      // A disk that does not even take the failure: the claim must not be forgotten over it.
+      if (error as? QueueError)?.kind != .leaseLost { unsettled.append((claim, failure)) }
+      throw error
+    }
+    switch state {
+    case .done: summary.committed.append(claim.job.id)
+    case .quarantine: summary.quarantined.append((claim.job.id, failure))
+    default: break
+    }
     tell(.failed(claim.job.id, failure, state))
+  }
+
+  /// Records failures that could not be recorded before.
+  private func settle() throws {
+    let waiting = unsettled
+    unsettled = []
+    for (index, entry) in waiting.enumerated() {
+      do { try fail(entry.claim, entry.failure) } catch {
+        if (error as? QueueError)?.kind == .leaseLost {
+          tell(.lost(entry.claim.job.id))
+          continue
+        }
+        unsettled += waiting[(index + 1)...]
+        throw error
+      }
+    }
   }
 
   // MARK: Claims
@@ -151,7 +194,7 @@ public final class QueueRunner {
     guard .now >= nextObservation else { return }
     nextObservation = .now + min(options.lease.beat, .seconds(5))
     try spool.promoteWaiting()
-    let own = Set(slots.compactMap { $0.claim?.name })
+    let own = Set(slots.compactMap { $0.claim?.name } + unsettled.map(\.claim.name))
     let (taken, others) = try observer.look(except: own)
     self.others = others
     for (job, state) in taken { tell(.takenOver(job, state)) }
@@ -202,17 +245,18 @@ public final class QueueRunner {
       slot.stopServer()
       try? slot.release()?.giveBack()
     }
+    for entry in unsettled { try? entry.claim.giveBack() }
   }
 
   // MARK: The end
 
   private func isOver() throws -> Bool {
-    guard slots.allSatisfy(\.isIdle) else { return false }
+    guard slots.allSatisfy(\.isIdle), unsettled.isEmpty else { return false }
     if isAtLimit {
       summary.stoppedEarly = options.goal != .forever
       return true
     }
-    guard options.goal != .forever, desk.isIdle, source?.pending ?? 0 == 0 else { return false }
+    guard options.goal != .forever, failedLooks == 0, desk.isIdle, source?.pending ?? 0 == 0 else { return false }
     // The source answers what came to its end, and so it looks once more after the last change.
     if source != nil, lastLook.map({ $0 < lastChange }) ?? true {
       nextLook = .now
@@ -226,6 +270,9 @@ public final class QueueRunner {
     return try spool.tickets(.ready).filter(isWanted).isEmpty
   }
 
+  /// How often in a row something may fail before a worker with an end in sight ends.
+  private static let patience = 5
+
   /// Runs a step; an error of the disk is told and waited out, for a while.
   private func resist<R>(_ step: () throws -> R) throws -> R? {
     do {
@@ -236,7 +283,7 @@ public final class QueueRunner {
       troubles += 1
       tell(.trouble("\(error)"))
       // A worker with an end in sight does not wait for ever; its claims run out by themselves.
-      if options.goal != .forever, troubles >= 5 {
+      if options.goal != .forever, troubles >= Self.patience {
         giveBack()
         throw error
       }
@@ -250,10 +297,10 @@ public final class QueueRunner {
     let hint = source?.hint ?? -1
     let sockets = slots.compactMap(\.server).flatMap { [$0.socket, $0.printed] } + desk.descriptors + [hint]
     var entries = sockets.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-    let isBusy = slots.contains { !$0.isIdle } || !desk.isIdle
     let due = (nextLook - .now) / .milliseconds(1)
-    let patience = source == nil ? 500 : min(500, max(1, due))
-    guard poll(&entries, nfds_t(entries.count), Int32(isBusy ? min(patience, 500) : patience)) > 0 else { return }
+    let beat = max(10, options.lease.beat / .milliseconds(2))
+    let patience = min(500, beat, source == nil ? 500 : max(1, due))
+    guard poll(&entries, nfds_t(entries.count), Int32(patience)) > 0 else { return }
     if hint >= 0, entries.last?.revents ?? 0 != 0 { nextLook = .now }
   }
 }

@@ -39,9 +39,13 @@ final class Slot {
     // A server that went between two cases is no fault of this one.
     if let server, server.send(request) { return }
     server = nil
-    let fresh = try ServerProcess(launch)
-    server = fresh
-    _ = fresh.send(request)
+    do { server = try ServerProcess(launch) } catch {
+      // Nobody would ever hear of the case.
+      self.claim = nil
+      try claim.giveBack()
+      throw error
+    }
+    _ = server?.send(request)
   }
 
   /// What the server said; the case's ending once it has come.

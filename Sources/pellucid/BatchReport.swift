@@ -23,7 +23,7 @@ struct BatchReport: Encodable {
 
   init(_ summary: RunnerSummary, _ spool: Spool) {
     var seen: Set<JobID> = []
-    for (_, reply) in summary.replies {
+    for reply in Self.last(summary.replies) {
       switch reply {
       case .job(let id, let known):
         guard seen.insert(id).inserted else { continue }
@@ -40,6 +40,23 @@ struct BatchReport: Encodable {
     committed = cases.count { $0.state == JobState.done.rawValue }
     failed = cases.count { $0.state == JobState.quarantine.rawValue || $0.state == "refused" }
     waiting = cases.count - committed - failed
+  }
+
+  /// What was said of each file in the end: one that could not be taken at first may have been taken later.
+  private static func last(_ replies: [(request: IntakeRequest, reply: IntakeReply)]) -> [IntakeReply] {
+    struct File: Hashable { var folder: String, path: RelativePath }
+    var places: [File: Int] = [:]
+    var last: [IntakeReply] = []
+    for (request, reply) in replies {
+      let file = File(folder: request.folder, path: request.path)
+      if let place = places[file] {
+        last[place] = reply
+      } else {
+        places[file] = last.count
+        last.append(reply)
+      }
+    }
+    return last
   }
 
   private static func row(_ id: JobID, known: Bool, _ spool: Spool) -> Case {
