@@ -6,7 +6,7 @@ SWIFT := $(shell command -v swift || echo /opt/swift/usr/bin/swift)
 ARROWS := --explicit-target-dependency-import-check error
 RELEASE := .build/release/pellucid
 
-.PHONY: help setup build release test lint format demo bench docs clean
+.PHONY: help setup build release test soak lint format demo bench docs clean
 
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -22,6 +22,9 @@ release: setup ## Build the optimised executable.
 
 test: setup ## Build and run all tests.
 	$(SWIFT) test --disable-xctest $(ARROWS)
+
+soak: setup ## Kill, fail and stop the queue at every call (an hour); prints the table of Docs/Reliability.md.
+	@Workflows/soak.sh
 
 lint: ## Check the formatting and a few rules of the house.
 	$(SWIFT) format lint --strict -r -p Package.swift Sources Tests

@@ -27,7 +27,11 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 
 let package = Package(
   name: "pellucid",
-  products: [.executable(name: "pellucid", targets: ["pellucid"])],
+  products: [
+    .executable(name: "pellucid", targets: ["pellucid"]),
+    // For the tests alone: what they load into the executable to make its file-system calls go wrong.
+    .library(name: "FaultShim", type: .dynamic, targets: ["FaultShim"]),
+  ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -144,6 +148,13 @@ let package = Package(
         "pellucid", "Models", "NeuralNet", "Diffusion", "Volumes", "TensorCore", "DurableFiles", "TestSupport",
       ],
       swiftSettings: strict),
+    .target(name: "FaultShim", path: "Tests/FaultShim", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+    .testTarget(
+      name: "ReliabilityTests",
+      dependencies: [
+        "pellucid", "BatchQueue", "Models", "Diffusion", "NeuralNet", "TensorCore", "DurableFiles", "CPosix",
+        "TestSupport",
+      ], swiftSettings: strict),
   ],
   swiftLanguageModes: [.v6]
 )
