@@ -11,6 +11,7 @@ struct Pellucid: AsyncParsableCommand {
     subcommands: [
       BenchCommand.self,
       CompareCommand.self,
+      ConfigCommand.self,
       DegradeCommand.self,
       DoctorCommand.self,
       EvaluateCommand.self,
