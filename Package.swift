@@ -60,6 +60,7 @@ let package = Package(
     .target(
       name: "Volumes", dependencies: ["TensorCore", "DurableFiles", "CNIfTI", "CPNG", "CZlib"], swiftSettings: numeric),
     .target(name: "Provenance", dependencies: ["DurableFiles"], swiftSettings: strict),
+    .target(name: "BatchQueue", dependencies: ["DurableFiles", "CPosix"], swiftSettings: strict),
 
     // Join.
     .target(
@@ -81,11 +82,19 @@ let package = Package(
       ],
       swiftSettings: numeric),
 
+    .target(
+      name: "Cases",
+      dependencies: [
+        "Pipeline", "BatchQueue", "Configuration", "Models", "Diffusion", "Transforms", "Volumes", "Provenance",
+        "DurableFiles", "CPosix",
+      ], swiftSettings: strict),
+
     // Tools.
     .executableTarget(
       name: "pellucid",
       dependencies: [
-        "Pipeline", "Training", "Models", "Diffusion", "Volumes", "Evaluation", "Provenance", "TensorCore",
+        "Cases", "BatchQueue", "Pipeline", "Training", "Models", "Diffusion", "Volumes", "Evaluation", "Provenance",
+        "TensorCore",
         "DurableFiles", "NeuralNet", "Transforms", "Configuration", argumentParser, logging,
       ], swiftSettings: strict),
 

@@ -92,6 +92,35 @@ public final class AtomicFile {
     try bytes.withUnsafeBytes { try write($0) }
   }
 
+  /// Takes over the content of a file, by sharing its blocks where the file system can, and returns its digest.
+  ///
+  /// Only for a file that nothing was written to yet. Throws `FileError`.
+  public func copy(_ source: RegularFile) throws -> String {
+    guard case .writing(let descriptor) = state, byteCount == 0 else {
+      preconditionFailure("copy into a file with content")
+    }
+    guard source.byteCount > 0, source.share(with: descriptor) else { return try copyBytes(source) }
+    let copy = try RegularFile(temporaryURL)
+    byteCount = copy.byteCount
+    return try ContentDigest.sha256(of: copy)
+  }
+
+  private func copyBytes(_ source: RegularFile) throws -> String {
+    var digest = ContentDigest()
+    var piece = [UInt8](repeating: 0, count: 1 << 20)
+    while true {
+      let offset = byteCount
+      let got = try piece.withUnsafeMutableBytes { buffer in
+        let got = try source.read(into: buffer, at: offset)
+        let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<got])
+        digest.update(bytes)
+        try write(bytes)
+        return got
+      }
+      if got < piece.count { return digest.hex }
+    }
+  }
+
   /// Checks the length, flushes to the disk and closes: no more writing.
   ///
   /// The bytes can then be read at `temporaryURL`.

@@ -1,3 +1,4 @@
+import CPosix
 public import Foundation
 import Glibc
 
@@ -13,24 +14,29 @@ public final class RegularFile: Sendable {
   private let descriptor: Int32
 
   /// Opens a file; throws `FileError`.
-  public init(_ url: URL) throws(FileError) {
+  public convenience init(_ url: URL) throws(FileError) {
     let path = url.path(percentEncoded: false)
-    name = FileError.printable(path)
     var opened: Int32
     repeat { opened = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY) } while opened < 0 && errno == EINTR
     guard opened >= 0 else { throw FileError(errno: errno, cannot: "read", path) }
+    try self.init(descriptor: opened, name: FileError.printable(path))
+  }
+
+  /// Takes over an open descriptor, and closes it if it is no regular file.
+  init(descriptor: Int32, name: String) throws(FileError) {
     var status = stat()
-    guard fstat(opened, &status) == 0 else {
+    guard fstat(descriptor, &status) == 0 else {
       let code = errno
-      close(opened)
-      throw FileError(errno: code, cannot: "read", path)
+      close(descriptor)
+      throw FileError(errno: code, cannot: "read", name)
     }
     guard status.st_mode & S_IFMT == S_IFREG else {
-      close(opened)
+      close(descriptor)
       let what = status.st_mode & S_IFMT == S_IFDIR ? "a folder" : "a pipe, socket or device"
       throw FileError(.notARegularFile, "cannot read \(name): it is \(what); give a regular file")
     }
-    descriptor = opened
+    self.descriptor = descriptor
+    self.name = name
     byteCount = Int(status.st_size)
   }
 
@@ -60,4 +66,17 @@ public final class RegularFile: Sendable {
     if got < available { bytes.removeLast(available - got) }
     return bytes
   }
+
+  /// What the file system says of the open file now.
+  public func signature() throws(FileError) -> FileSignature {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw FileError(errno: errno, cannot: "read", name) }
+    return FileSignature(status)
+  }
+
+  /// Whether another process on this machine has the file open for writing, as far as that can be told.
+  public var hasWriter: Bool { cposix_has_writer(descriptor) == 1 }
+
+  /// Makes `target`, which must be empty, share this file's blocks; false where the file system cannot.
+  package func share(with target: Int32) -> Bool { cposix_clone_file(descriptor, target) == 0 }
 }

@@ -16,6 +16,8 @@ public struct PipelineError: Error, Equatable, CustomStringConvertible {
     case notEnoughMemory
     /// An output read back differs from what was written.
     case outputDamaged
+    /// A model that is not the one that was meant.
+    case unsuitableModel
     /// A model that gives voxels that are no numbers.
     case brokenModel
   }

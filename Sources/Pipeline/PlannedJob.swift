@@ -47,7 +47,7 @@ struct PlannedJob {
     unit = Self.unit(of: card)
     parameters = try Self.parameters(request, options)
     key = try Manifest.jobKey(
-      inputs: input.records.map(\.identity), weightsSha256: request.model.sha256, parameters: parameters,
+      inputs: input.records.map(\.sha256), weightsSha256: request.model.sha256, parameters: parameters,
       numericVersion: SoftwareRecord.pellucidNumericVersion)
     let stack = SliceStack(
       slices: volume.slices, rows: volume.rows, columns: volume.columns, multiple: card.architecture.sizeMultiple)
@@ -68,7 +68,7 @@ struct PlannedJob {
   }
 
   /// Everything that the result depends on besides inputs and weights.
-  private static func parameters(_ request: RunRequest, _ options: SamplingOptions) throws -> [String: ParameterValue] {
+  static func parameters(_ request: RunRequest, _ options: SamplingOptions) throws -> [String: ParameterValue] {
     let labels = try options.labels(for: request.model.card)
     let dataType =
       switch request.dataType {
@@ -107,7 +107,7 @@ struct PlannedJob {
       environment: .current(
         isa: ComputeBackend.instructionSet.rawValue, blasCore: ComputeBackend.blasCore, threads: Parallel.threadCount,
         memoryCap: request.memoryLimit),
-      marking: Marking(synthetic: card.task != .denoise))
+      marking: Marking(synthetic: card.task != .denoise), attempt: request.attempt)
   }
 }
 

@@ -12,20 +12,22 @@ struct RunInput {
 
   init(_ request: RunRequest) throws {
     // The digest is taken before and compared after, so that a file that changes while it is read is not misrecorded.
-    let (volume, record) = try Self.read(request.input, role: "image", limit: request.memoryLimit)
+    var (volume, records) = try Self.read(request.input, role: "image", limit: request.memoryLimit)
+    if let name = request.inputName { records[0].name = name }
     self.volume = volume
     guard let url = request.noise else {
       noise = nil
-      records = [record]
+      self.records = records
       return
     }
-    let (noise, noiseRecord) = try Self.read(url, role: "noise", limit: request.memoryLimit)
+    let (noise, noiseRecords) = try Self.read(url, role: "noise", limit: request.memoryLimit)
     self.noise = noise.voxels
-    records = [record, noiseRecord]
+    self.records = records + noiseRecords
   }
 
-  private static func read(_ url: URL, role: String, limit: Int?) throws -> (Volume, FileRecord) {
-    let digest = try ContentDigest.sha256(of: url)
+  private static func read(_ url: URL, role: String, limit: Int?) throws -> (Volume, [FileRecord]) {
+    let urls = VolumeFile.existingFiles(of: url)
+    let digests = try urls.map { try ContentDigest.sha256(of: $0) }
     var options = VolumeReadOptions()
     if let limit { options.maximumBytes = min(options.maximumBytes, limit) }
     let volume: Volume
@@ -35,17 +37,24 @@ struct RunInput {
       throw PipelineError(
         .notEnoughMemory, "\(error.description) (the bound is --memory \(ByteCount.text(limit ?? 0)))")
     }
-    let file = try RegularFile(url)
-    guard try ContentDigest.sha256(of: file) == digest else {
-      throw PipelineError(
-        .unsuitableInput, "\(file.name) changed while it was read; wait until it is complete and run again")
+    let records = try urls.indices.map { index in
+      let file = try RegularFile(urls[index])
+      guard try ContentDigest.sha256(of: file) == digests[index] else {
+        throw PipelineError(
+          .unsuitableInput, "\(file.name) changed while it was read; wait until it is complete and run again")
+      }
+      // What is said of the voxels stands with the first file; the second of a pair is bytes that belong to it.
+      guard index == 0 else {
+        return FileRecord(
+          role: "\(role)-data", name: urls[index].lastPathComponent, sha256: digests[index], bytes: file.byteCount)
+      }
+      return FileRecord(
+        role: role, name: urls[0].lastPathComponent, sha256: digests[0], sha256Voxels: digestOfVoxels(volume.voxels),
+        bytes: file.byteCount, format: volume.header.format.rawValue, geometry: GeometryRecord(volume),
+        dataType: volume.header.dataType.rawValue, slope: volume.header.slope, intercept: volume.header.intercept,
+        integrity: volume.integrity)
     }
-    let record = FileRecord(
-      role: role, name: url.lastPathComponent, sha256: digest, sha256Voxels: digestOfVoxels(volume.voxels),
-      bytes: file.byteCount, format: volume.header.format.rawValue, geometry: GeometryRecord(volume),
-      dataType: volume.header.dataType.rawValue, slope: volume.header.slope, intercept: volume.header.intercept,
-      integrity: volume.integrity)
-    return (volume, record)
+    return (volume, records)
   }
 
   /// SHA-256 of the voxels as little-endian float32, as `WriteReport` has it.

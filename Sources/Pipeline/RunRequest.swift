@@ -1,6 +1,6 @@
 public import Foundation
 public import Models
-import Provenance
+public import Provenance
 public import Volumes
 
 /// A model as the pipeline uses it: what it says, what identifies it, and what computes.
@@ -65,6 +65,12 @@ public struct RunRequest: Sendable {
   public var force: Bool
   /// The command that repeats the run, with base names for paths.
   public var command: String
+  /// The name of the image in the record; nil for the file's own.
+  public var inputName: String?
+  /// Name of the report; nil for one that begins as the output's does.
+  public var reportName: String?
+  /// Which attempt of a queued job it is.
+  public var attempt: AttemptRecord?
 
   /// A request from its parts.
   public init(
@@ -88,7 +94,19 @@ public struct RunRequest: Sendable {
   /// Where the manifest goes.
   public var manifestURL: URL { Manifest.location(for: output) }
   /// Where the report goes.
-  public var reportURL: URL { Manifest.sibling(of: output, ending: ".report.html") }
+  public var reportURL: URL {
+    reportName.map { output.deletingLastPathComponent().appendingPathComponent($0) }
+      ?? Manifest.sibling(of: output, ending: ".report.html")
+  }
+  /// What the result of this request depends on, as a digest, for input files with these SHA-256 digests.
+  ///
+  /// The same as the `jobKey` of its manifest; nothing is read. Throws `DiffusionError` for a sampler that does not suit
+  /// the model.
+  public func jobKey(inputs: [String]) throws -> String {
+    try Manifest.jobKey(
+      inputs: inputs, weightsSha256: model.sha256, parameters: PlannedJob.parameters(self, options),
+      numericVersion: SoftwareRecord.pellucidNumericVersion)
+  }
   /// Where the standard deviation over samples goes: a NIfTI, because it is no whole number.
   public var deviationURL: URL {
     let name = output.lastPathComponent

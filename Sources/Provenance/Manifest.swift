@@ -49,6 +49,8 @@ public struct Manifest: Codable, Sendable, Equatable {
   public var marking: Marking
   /// What was left out of this record and of the outputs.
   public var privacy: PrivacyRecord
+  /// Which attempt of a queued job made it; nil for a run of its own.
+  public var attempt: AttemptRecord?
 
   /// The format that this version writes.
   public static let currentSchema = "pellucid-manifest/1"
@@ -58,7 +60,7 @@ public struct Manifest: Codable, Sendable, Equatable {
     id: String, status: Status, error: ErrorRecord? = nil, startedAt: String, endedAt: String, durations: Durations,
     software: SoftwareRecord, model: ModelRecord, parameters: [String: ParameterValue], rng: RandomRecord,
     inputs: [FileRecord], outputs: [FileRecord], qc: QualityControl, environment: EnvironmentRecord, marking: Marking,
-    privacy: PrivacyRecord = PrivacyRecord()
+    privacy: PrivacyRecord = PrivacyRecord(), attempt: AttemptRecord? = nil
   ) throws {
     schema = Self.currentSchema
     self.id = id
@@ -78,14 +80,15 @@ public struct Manifest: Codable, Sendable, Equatable {
     self.environment = environment
     self.marking = marking
     self.privacy = privacy
+    self.attempt = attempt
     jobKey = try Self.jobKey(
-      inputs: inputs.map(\.identity), weightsSha256: model.weightsSha256, parameters: parameters,
+      inputs: inputs.map(\.sha256), weightsSha256: model.weightsSha256, parameters: parameters,
       numericVersion: software.numericVersion)
   }
 
   /// The key of a job: a digest of what its result depends on.
   ///
-  /// Clocks, names and machines are not part of it; `inputs` are the files' `identity`, in order.
+  /// Clocks, names and machines are not part of it; `inputs` are the SHA-256 of the files' bytes, in order.
   public static func jobKey(
     inputs: [String], weightsSha256: String, parameters: [String: ParameterValue], numericVersion: Int
   ) throws -> String {

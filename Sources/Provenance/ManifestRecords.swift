@@ -139,9 +139,6 @@ public struct FileRecord: Codable, Sendable, Equatable {
   /// What was checked when the file was read, such as `gzip CRC32 and length checked`.
   public var integrity: String?
 
-  /// What a result depends on: the bytes and the voxels.
-  public var identity: String { sha256Voxels.map { "\(sha256):\($0)" } ?? sha256 }
-
   /// A record from its parts.
   public init(
     role: String, name: String, sha256: String, sha256Voxels: String? = nil, bytes: Int, format: String? = nil,
@@ -245,5 +242,19 @@ public struct PrivacyRecord: Codable, Sendable, Equatable {
   public init(removedFields: [String] = ["descrip", "aux_file", "db_name", "intent_name", "extensions"]) {
     policy = "Allow-list: base names, digests, geometry, parameters. No path, host, user or free text of the input."
     self.removedFields = removedFields
+  }
+}
+
+/// Which attempt of a queued job made a result.
+public struct AttemptRecord: Codable, Sendable, Equatable {
+  /// The number of the attempt; 1 for the first.
+  public var number: Int
+  /// Kinds of the failures before it, such as `killed`, in order.
+  public var earlierFailures: [String]
+
+  /// A record from its parts.
+  public init(number: Int, earlierFailures: [String] = []) {
+    self.number = number
+    self.earlierFailures = earlierFailures
   }
 }

@@ -106,6 +106,16 @@ extension VolumeFile {
     }
   }
 
+  /// The files that are read for a volume: one, or for a pair its header and its image, whichever is named.
+  public static func existingFiles(of url: URL) -> [URL] {
+    let name = VolumeFileName(url)
+    guard name.kind == .pairHeader || name.kind == .pairImage else { return [url] }
+    let same = name.companion(compressed: name.isCompressed)
+    let other = name.companion(compressed: !name.isCompressed)
+    let companion = FileManager.default.fileExists(atPath: same.path) ? same : other
+    return name.kind == .pairHeader ? [url, companion] : [companion, url]
+  }
+
   /// Writes a volume in the format that the name asks for: `.nii`, `.nii.gz`, `.hdr` or `.img` (a pair; `.gz` too) or
   /// `.png`.
   ///

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BatchQueue
 import Configuration
 import Diffusion
 import DurableFiles
@@ -43,6 +44,7 @@ enum ExitStatus: Int32 {
     case let error as ModelError: self.init(error.kind)
     case let error as TrainingError: self.init(error.kind)
     case is ConfigurationError: self = .configuration
+    case let error as QueueError: self.init(error.kind)
     case let error as ProvenanceError: self = error.kind == .missing ? .noInput : .data
     case is TransformError: self = .data
     // Schedules and labels of model cards are checked when the card is read: what is left comes from the command line.
@@ -56,6 +58,7 @@ enum ExitStatus: Int32 {
     case .usage: self = .usage
     case .unsuitableInput, .brokenModel: self = .data
     case .outputExists, .cannotCreate: self = .cannotCreate
+    case .unsuitableModel: self = .unavailable
     case .noSpace, .outputDamaged: self = .inputOutput
     case .notEnoughMemory: self = .temporary
     }
@@ -84,6 +87,17 @@ enum ExitStatus: Int32 {
     case .notFound: self = .unavailable
     case .corrupt, .refused: self = .data
     case .card, .mismatch: self = .configuration
+    }
+  }
+
+  private init(_ kind: QueueError.Kind) {
+    switch kind {
+    case .usage: self = .usage
+    case .missing, .unknownJob: self = .noInput
+    case .damaged: self = .data
+    case .unsuitable: self = .configuration
+    case .leaseLost: self = .temporary
+    case .noSpace: self = .inputOutput
     }
   }
 
@@ -123,7 +137,7 @@ enum ExitStatus: Int32 {
     return (["pellucid", "help"] + [called].compactMap(\.self)).joined(separator: " ")
   }
 
-  private static func oneLine(_ error: Any) -> String {
+  static func oneLine(_ error: Any) -> String {
     FileError.printable("\(error)".split(whereSeparator: \.isNewline).joined(separator: " "))
   }
 }

@@ -9,6 +9,7 @@ struct Pellucid: AsyncParsableCommand {
     abstract: "Denoise, super-resolve and translate medical images with few-step diffusion models.",
     version: "0.1.0",
     subcommands: [
+      BatchCommand.self,
       BenchCommand.self,
       CompareCommand.self,
       ConfigCommand.self,
@@ -17,7 +18,10 @@ struct Pellucid: AsyncParsableCommand {
       EvaluateCommand.self,
       ModelsCommand.self,
       RunCommand.self,
+      ServeCommand.self,
       TrainCommand.self,
+      WatchCommand.self,
+      WorkerCommand.self,
     ])
 
   /// Parses and runs; every error that leaves a command gets its exit code in `ExitStatus`.

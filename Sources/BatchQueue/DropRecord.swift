@@ -1,0 +1,53 @@
+import DurableFiles
+import Foundation
+
+/// What is remembered of a drop, across restarts: which file it was, and what became of it.
+///
+/// Kept in the spool under a digest of the drop's path, so that no name of the inbox is written anywhere else.
+struct DropRecord: Codable, Equatable {
+  /// The file as it was when it was taken.
+  var signature: [FileSignature]
+  /// Its job.
+  var job: JobID?
+  /// Why it has none.
+  var refusal: Failure?
+  /// Whether the answer stands beside the drop.
+  var isAnswered = false
+}
+
+/// The memory of one inbox.
+struct DropRecords {
+  private let folder: URL
+  private var cache: [RelativePath: DropRecord?] = [:]
+
+  init(_ spool: Spool, inbox: String) throws {
+    folder = spool.root.appendingPathComponent("drops/\(ContentDigest.sha256(of: Data(inbox.utf8)).prefix(12))")
+    try makeFolder(folder)
+  }
+
+  subscript(path: RelativePath) -> DropRecord? {
+    mutating get {
+      if let known = cache[path] { return known }
+      let record = (try? Data(contentsOf: url(path))).flatMap { try? JSONDecoder().decode(DropRecord.self, from: $0) }
+      cache[path] = .some(record)
+      return record
+    }
+  }
+
+  mutating func set(_ record: DropRecord, for path: RelativePath) throws {
+    let url = url(path)
+    try FolderChanges.make(url.deletingLastPathComponent())
+    try AtomicFile.write(try JSONEncoder().encode(record), to: url)
+    cache[path] = record
+  }
+
+  mutating func forget(_ path: RelativePath) throws {
+    try FolderChanges.remove(url(path))
+    cache[path] = .some(nil)
+  }
+
+  private func url(_ path: RelativePath) -> URL {
+    let digest = ContentDigest.sha256(of: Data(path.bytes)).prefix(32)
+    return folder.appendingPathComponent("\(digest.prefix(2))/\(digest).json")
+  }
+}

@@ -1,0 +1,253 @@
+import DurableFiles
+public import Foundation
+
+/// How an inbox is watched.
+public struct InboxOptions: Sendable {
+  /// What tells that a drop is complete.
+  public enum Ready: String, Sendable, CaseIterable {
+    /// `NAME.done` beside it.
+    case sentinel
+    /// It was renamed into `new/`.
+    case rename
+    /// It has not changed for `settle`.
+    case stable
+    /// Any of these.
+    case auto
+  }
+
+  /// What happens to a drop whose job is done or given up.
+  public enum OnDone: String, Sendable, CaseIterable {
+    /// It stays.
+    case keep
+    /// It is moved to `done/` or `failed/` of the inbox.
+    case move
+    /// It is removed once its result is committed; one that failed stays.
+    case delete
+  }
+
+  /// Time between two looks.
+  public var poll = Duration.seconds(5)
+  /// How long a file must be unchanged.
+  public var settle = Duration.seconds(20)
+  /// What tells that a drop is complete.
+  public var ready = Ready.auto
+  /// What happens to a drop in the end.
+  public var onDone = OnDone.keep
+
+  /// The options as they stand above.
+  public init() {}
+}
+
+/// A folder that people and scanners drop files into, whose files become jobs once they are complete.
+///
+/// The whole folder is listed at every look; the kernel's notices only make the next look come sooner. A file is complete
+/// when somebody said so (`NAME.done`, or a rename into `new/`), or when its size, times and identity were the same in
+/// every look for `settle` by this process's monotonic clock, nobody on this machine has it open for writing, and its
+/// format is whole. Symbolic links, pipes and devices are left alone.
+public final class Inbox: DropSource {
+  private struct Sight {
+    var signature: [FileSignature]
+    var since: SuspendingClock.Instant
+    let firstSeen: SuspendingClock.Instant
+    var isPartial: Bool
+    var looks = 1
+    /// Set when the file could not be taken: it is looked at again after this time.
+    var notBefore: SuspendingClock.Instant?
+    var misses = 0
+  }
+
+  private let root: URL
+  private let id: String
+  private let spool: Spool
+  private let names: DropNames
+  private let options: InboxOptions
+  private let notices: FolderNotices
+  private var records: DropRecords
+  private var sights: [RelativePath: Sight] = [:]
+  private var handedOver: [RelativePath: [FileSignature]] = [:]
+
+  /// Watches an inbox; throws `QueueError.missing` for a folder that is none, `FileError`.
+  public init(at root: URL, spool: Spool, names: DropNames, options: InboxOptions = InboxOptions()) throws {
+    self.root = root
+    self.spool = spool
+    self.names = names
+    self.options = options
+    id = try InboxMarker.read(in: root)
+    records = try DropRecords(spool, inbox: id)
+    notices = FolderNotices(root)
+  }
+
+  /// Time between two looks; shorter while something settles, so that it is taken soon after.
+  public var interval: Duration {
+    sights.isEmpty ? options.poll : min(options.poll, max(.milliseconds(100), options.settle / 4))
+  }
+
+  /// Drops that may be complete soon: those that keep changing, or lack something, do not count for long.
+  public var pending: Int {
+    let now = SuspendingClock.now
+    return handedOver.count
+      + sights.values.count { $0.misses == 0 && !$0.isPartial && now - $0.firstSeen < options.settle * 3 + .seconds(2) }
+  }
+
+  /// Readable when the kernel noticed a change.
+  public var hint: Int32 { notices.descriptor }
+
+  /// Looks at everything: answers drops that are done, returns those that are complete.
+  public func look() throws -> [IntakeRequest] {
+    // The folder is opened anew each time: a share may have been unmounted, or mounted over it.
+    guard try InboxMarker.read(in: root) == id else {
+      throw QueueError(.missing, "the inbox is another than it was; check what is mounted there")
+    }
+    notices.clear()
+    let folder = try BoundFolder(root)
+    var requests: [IntakeRequest] = []
+    var seen: Set<RelativePath> = []
+    for drop in try drops(in: folder) {
+      seen.insert(drop.path)
+      if handedOver[drop.path] == drop.signature { continue }
+      if let record = records[drop.path], record.signature == drop.signature {
+        sights[drop.path] = nil
+        if !record.isAnswered { try answer(drop, record, in: folder) }
+        continue
+      }
+      if isComplete(drop) { requests.append(handOver(drop)) }
+    }
+    sights = sights.filter { seen.contains($0.key) }
+    return requests
+  }
+
+  // MARK: Finding drops
+
+  private struct Drop {
+    var path: RelativePath
+    var signature: [FileSignature]
+    var isAnnounced: Bool
+    var options: RelativePath?
+    var companionIsMissing = false
+  }
+
+  private func drops(in folder: BoundFolder, below path: RelativePath = RelativePath()) throws -> [Drop] {
+    let entries: [FolderEntry]
+    do { entries = try folder.entries(of: path) } catch {
+      // A folder that went away, or that we may not read, hides its own drops and no others.
+      guard !path.names.isEmpty else { throw error }
+      return []
+    }
+    notices.watch(path)
+    let files = Dictionary(
+      entries.filter { $0.kind == .file }.map { (String(decoding: $0.name, as: UTF8.self), $0) },
+      uniquingKeysWith: { $1 })
+    var drops: [Drop] = []
+    for entry in entries {
+      let name = String(decoding: entry.name, as: UTF8.self)
+      let inner = path.appending(entry.name)
+      switch entry.kind {
+      case .folder: if names.isSearched(inner) { drops += try self.drops(in: folder, below: inner) }
+      case .file: if names.isDrop(name) { drops.append(drop(inner, name, entry, files)) }
+      case .other: break
+      }
+    }
+    return drops
+  }
+
+  private func drop(_ path: RelativePath, _ name: String, _ entry: FolderEntry, _ files: [String: FolderEntry]) -> Drop
+  {
+    let isRenamed = path.names.first == Array("new".utf8) && options.ready != .stable && options.ready != .sentinel
+    let hasSentinel = files[name + DropNames.sentinel] != nil && options.ready != .stable && options.ready != .rename
+    var drop = Drop(path: path, signature: [entry.signature], isAnnounced: isRenamed || hasSentinel)
+    if let options = files[name + DropNames.options] {
+      drop.options = path.folder.appending(name + DropNames.options)
+      drop.signature.append(options.signature)
+    }
+    if let ending = names.ending(of: name), let companions = names.companions[ending] {
+      let stem = name.dropLast(ending.count)
+      let candidates = companions.flatMap { [stem + $0, stem + $0.uppercased()] }
+      if let companion = candidates.lazy.compactMap({ files[String($0)] }).first {
+        drop.signature.append(companion.signature)
+      } else {
+        drop.companionIsMissing = true
+      }
+    }
+    return drop
+  }
+
+  private func isComplete(_ drop: Drop) -> Bool {
+    let now = SuspendingClock.now
+    guard var sight = sights[drop.path], sight.signature == drop.signature else {
+      sights[drop.path] = Sight(
+        signature: drop.signature, since: now, firstSeen: sights[drop.path]?.firstSeen ?? now,
+        isPartial: drop.companionIsMissing)
+      return drop.isAnnounced && !drop.companionIsMissing
+    }
+    sight.looks += 1
+    sights[drop.path] = sight
+    if let notBefore = sight.notBefore, now < notBefore { return false }
+    if drop.isAnnounced { return !drop.companionIsMissing }
+    guard options.ready == .stable || options.ready == .auto, !drop.companionIsMissing else { return false }
+    return now - sight.since >= options.settle && sight.looks > 1
+  }
+
+  private func handOver(_ drop: Drop) -> IntakeRequest {
+    handedOver[drop.path] = drop.signature
+    return IntakeRequest(
+      folder: root.path(percentEncoded: false), path: drop.path, signature: drop.signature[0],
+      announced: drop.isAnnounced,
+      choosesByFolder: true, options: drop.options)
+  }
+
+  // MARK: Replies and answers
+
+  /// How often a file whose format is not whole is looked at again, a settle time apart, before it is refused.
+  private static let patience = 15
+
+  /// Remembers what became of a drop.
+  public func hear(_ reply: IntakeReply, about request: IntakeRequest) {
+    guard let signature = handedOver.removeValue(forKey: request.path) else { return }
+    switch reply {
+    case .job(let id, _): remember(DropRecord(signature: signature, job: id), request.path)
+    case .refused(let failure): remember(DropRecord(signature: signature, refusal: failure), request.path)
+    case .changed: sights[request.path] = nil
+    case .later: sights[request.path]?.notBefore = .now + options.settle
+    case .incomplete(let reason):
+      guard var sight = sights[request.path] else { return }
+      sight.misses += 1
+      sight.notBefore = .now + options.settle
+      sights[request.path] = sight
+      guard sight.misses >= Self.patience else { return }
+      let text = "\(reason); it did not change for \(Self.patience) settle times"
+      remember(
+        DropRecord(signature: signature, refusal: Failure(kind: .permanent, code: 65, text: text)), request.path)
+    }
+  }
+
+  private func remember(_ record: DropRecord, _ path: RelativePath) {
+    // If this fails the drop is found again, and its job is known then.
+    try? records.set(record, for: path)
+    sights[path] = nil
+  }
+
+  private func answer(_ drop: Drop, _ record: DropRecord, in folder: BoundFolder) throws {
+    var state: JobState = .quarantine
+    var failure = record.refusal
+    if let job = record.job {
+      guard let now = try spool.state(of: job), now == .done || now == .quarantine else { return }
+      state = now
+      if now == .quarantine { failure = spool.reasonOfQuarantine(job) }
+    }
+    let place = try DropArchive(folder, options.onDone).putAway(drop.path, succeeded: state == .done)
+    let answer = DropAnswer(job: record.job, committed: state == .done, failure: failure)
+    // An inbox that cannot be written to is answered by the results alone.
+    try? folder.write(answer.encoded(), to: place.folder.appending(place.names.last! + Array(DropNames.answer.utf8)))
+    var record = record
+    record.isAnswered = true
+    try records.set(record, for: drop.path)
+  }
+}
+
+extension Spool {
+  /// Why a job was given up.
+  public func reasonOfQuarantine(_ job: JobID) -> Failure? {
+    let file = folder(.quarantine).appendingPathComponent("\(job)/why.json")
+    return (try? Data(contentsOf: file)).flatMap { try? JSONDecoder().decode(Failure.self, from: $0) }
+  }
+}

@@ -1,0 +1,76 @@
+import DurableFiles
+import Foundation
+
+/// Where files become jobs: a server process of its own looks at them one by one, so that neither a huge file nor one
+/// that brings its reader down holds up what is being computed.
+final class IntakeDesk {
+  private let launch: ServerLaunch
+  private let patience: Duration
+  private var server: ServerProcess?
+  private var waiting: [IntakeRequest] = []
+  private var current: (request: IntakeRequest, since: SuspendingClock.Instant)?
+  private var sequence: Int
+
+  init(_ launch: ServerLaunch, firstSequence: Int, patience: Duration) {
+    self.launch = launch
+    self.patience = patience
+    sequence = firstSequence
+  }
+
+  var isIdle: Bool { waiting.isEmpty && current == nil }
+  var descriptors: [Int32] { server.map { [$0.socket, $0.printed] } ?? [] }
+
+  func add(_ requests: [IntakeRequest]) { waiting += requests }
+
+  /// Hands over the next file, if the desk is free.
+  func work() throws {
+    guard current == nil, var request = waiting.first else { return }
+    waiting.removeFirst()
+    request.sequence = sequence
+    sequence += 1
+    current = (request, .now)
+    if let server, server.send(.intake(request)) { return }
+    server = nil
+    let fresh = try ServerProcess(launch)
+    server = fresh
+    _ = fresh.send(.intake(request))
+  }
+
+  /// Replies that have come.
+  func hear() -> (IntakeRequest, IntakeReply)? {
+    guard let current, let server else { return nil }
+    server.takePrinted()
+    guard let events = server.events() else {
+      let end = server.waitForEnd()
+      self.server = nil
+      self.current = nil
+      // The same file would bring the next process down too.
+      let failure = Failure(
+        kind: .permanent, code: 65, text: "reading the file brought its reader down (\(end)); it is not taken",
+        evidence: server.evidence)
+      return (current.request, .refused(failure))
+    }
+    for event in events {
+      switch event {
+      case .intake(let reply):
+        self.current = nil
+        return (current.request, reply)
+      case .progress: self.current?.since = .now
+      case .computed, .failed: break
+      }
+    }
+    guard .now - current.since > patience else { return nil }
+    _ = server.stop()
+    self.server = nil
+    self.current = nil
+    return (
+      current.request,
+      .refused(Failure(kind: .permanent, code: 65, text: "reading the file took too long without end; it is not taken"))
+    )
+  }
+
+  func stop() {
+    _ = server?.stop()
+    server = nil
+  }
+}

@@ -1,0 +1,258 @@
+import DurableFiles
+import Foundation
+
+/// A worker: takes files in, claims jobs, has them computed in child processes, commits what they make.
+///
+/// One loop on one thread that never waits for long: it looks at what is due, and sleeps until a child speaks or the next
+/// thing is due. Everything that can hang or crash is done by the children.
+public final class QueueRunner {
+  private let spool: Spool
+  private let options: RunnerOptions
+  private let tell: (QueueEvent) -> Void
+  private let worker = WorkerName()
+  private let slots: [Slot]
+  private let desk: IntakeDesk
+  private let source: (any DropSource)?
+  private var observer: LeaseObserver
+  private var picker: TicketPicker
+  private var summary = RunnerSummary()
+  private var expected: Set<JobID> = []
+  private var claimed = 0
+  private var others = 0
+  private var pauseReason: String?
+  private var troubles = 0
+  private let startedAt = SuspendingClock.now
+  private var nextLook = SuspendingClock.now
+  private var lastChange = SuspendingClock.now
+  private var lastLook: SuspendingClock.Instant?
+  private var nextObservation = SuspendingClock.now
+
+  /// A worker on a spool; `launch` says how its child processes are started. Throws `FileError`.
+  public init(
+    _ spool: Spool, launch: ServerLaunch, source: (any DropSource)? = nil, options: RunnerOptions = RunnerOptions(),
+    tell: @escaping (QueueEvent) -> Void = { _ in }
+  ) throws {
+    self.spool = spool
+    self.options = options
+    self.source = source
+    self.tell = tell
+    slots = (0..<max(1, options.slots)).map { _ in Slot(launch, options) }
+    desk = IntakeDesk(
+      launch, firstSequence: try spool.nextSequence(), patience: max(options.stallTimeout, .seconds(600)))
+    observer = LeaseObserver(spool, expiry: options.lease.expiry)
+    picker = TicketPicker(spool)
+  }
+
+  /// Works until the goal is reached, or `shouldStop` says so; then children are stopped and their jobs given back.
+  public func run(shouldStop: () -> Bool = { false }) throws -> RunnerSummary {
+    defer {
+      for slot in slots { slot.stopServer() }
+      desk.stop()
+    }
+    while true {
+      if shouldStop() {
+        summary.stoppedEarly = true
+        giveBack()
+        return summary
+      }
+      let isOver = try resist { try turn() } ?? false
+      if isOver { return summary }
+      sleep()
+    }
+  }
+
+  /// One turn of the loop; true when the goal is reached.
+  private func turn() throws -> Bool {
+    try lookForDrops()
+    try takeIn()
+    for slot in slots where !slot.isIdle { try attend(slot) }
+    try observe()
+    try claim()
+    return try isOver()
+  }
+
+  // MARK: Files
+
+  private func lookForDrops() throws {
+    guard let source, .now >= nextLook, desk.isIdle else { return }
+    lastLook = .now
+    nextLook = .now + source.interval
+    desk.add(try source.look())
+    nextLook = min(nextLook, .now + source.interval)
+  }
+
+  private func takeIn() throws {
+    while let (request, reply) = desk.hear() {
+      source?.hear(reply, about: request)
+      summary.replies.append((request, reply))
+      lastChange = .now
+      switch reply {
+      case .job(let id, let known):
+        expected.insert(id)
+        tell(.submitted(id, known: known))
+      case .refused(let failure): tell(.refused(failure))
+      case .later(let failure): tell(.trouble(failure.text))
+      case .incomplete, .changed: break
+      }
+      try desk.work()
+    }
+    try desk.work()
+  }
+
+  // MARK: Cases
+
+  private func attend(_ slot: Slot) throws {
+    guard let claim = slot.claim else { return }
+    do {
+      switch slot.hear(progress: { tell(.progress(claim.job.id, done: $0, of: $1)) }) {
+      case .computed: try commit(slot)
+      case .failed(let failure): try fail(slot, failure)
+      case nil:
+        try slot.beatIfDue()
+        if let failure = slot.stall() { try fail(slot, failure) }
+      }
+    } catch {
+      guard (error as? QueueError)?.kind == .leaseLost else { throw error }
+      // The server may be in the middle of a case that is no longer ours.
+      slot.stopServer()
+      _ = slot.release()
+      tell(.lost(claim.job.id))
+    }
+  }
+
+  private func commit(_ slot: Slot) throws {
+    lastChange = .now
+    guard let claim = slot.release() else { return }
+    do { try claim.commit() } catch {
+      guard (error as? QueueError)?.kind != .leaseLost else { throw error }
+      // The disk refused: the attempt failed, unless the commit itself was made.
+      let failure = Failure(kind: .passing, code: 74, text: "\(error)")
+      let state = try claim.fail(failure)
+      guard state == .done else { return tell(.failed(claim.job.id, failure, state)) }
+    }
+    summary.committed.append(claim.job.id)
+    tell(.committed(claim.job.id, seconds: (SuspendingClock.now - slot.startedAt) / .seconds(1)))
+  }
+
+  private func fail(_ slot: Slot, _ failure: Failure) throws {
+    lastChange = .now
+    guard let claim = slot.release() else { return }
+    var failure = failure
+    failure.attempt = claim.attempt
+    let state = try claim.fail(failure)
+    if state == .quarantine { summary.quarantined.append((claim.job.id, failure)) }
+    tell(.failed(claim.job.id, failure, state))
+  }
+
+  // MARK: Claims
+
+  private func observe() throws {
+    guard .now >= nextObservation else { return }
+    nextObservation = .now + min(options.lease.beat, .seconds(5))
+    try spool.promoteWaiting()
+    let own = Set(slots.compactMap { $0.claim?.name })
+    let (taken, others) = try observer.look(except: own)
+    self.others = others
+    for (job, state) in taken { tell(.takenOver(job, state)) }
+  }
+
+  private func claim() throws {
+    guard try mayClaim() else { return }
+    for slot in slots where slot.isIdle {
+      while slot.isIdle, !isAtLimit, let ticket = try picker.next(where: isWanted) {
+        switch try Claim.reach(ticket, in: spool, as: worker) {
+        case .claimed(let claim):
+          claimed += 1
+          tell(.started(claim.job.id, attempt: claim.attempt))
+          try slot.start(claim)
+        case .gone: break
+        case .committed(let job): tell(.takenOver(job, .done))
+        case .unusable(let job, let failure):
+          summary.quarantined.append((job, failure))
+          tell(.failed(job, failure, .quarantine))
+        }
+      }
+    }
+  }
+
+  private var isAtLimit: Bool {
+    if let limit = options.maximumJobs, claimed >= limit { return true }
+    if let limit = options.maximumRuntime, .now - startedAt >= limit { return true }
+    return options.failFast && !summary.quarantined.isEmpty
+  }
+
+  private func isWanted(_ ticket: Ticket) -> Bool {
+    ticket.priority == 0 || options.mayClaimOrdinary()
+  }
+
+  private func mayClaim() throws -> Bool {
+    var reason: String?
+    if let file = options.pauseFile, FolderChanges.exists(file) { reason = "the pause file is there" }
+    if reason == nil {
+      do { try spool.reserve(0) } catch { reason = "\(error)" }
+    }
+    if reason != pauseReason { tell(reason.map { .paused($0) } ?? .resumed) }
+    pauseReason = reason
+    return reason == nil
+  }
+
+  private func giveBack() {
+    for slot in slots {
+      slot.stopServer()
+      try? slot.release()?.giveBack()
+    }
+  }
+
+  // MARK: The end
+
+  private func isOver() throws -> Bool {
+    guard slots.allSatisfy(\.isIdle) else { return false }
+    if isAtLimit {
+      summary.stoppedEarly = options.goal != .forever
+      return true
+    }
+    guard options.goal != .forever, desk.isIdle, source?.pending ?? 0 == 0 else { return false }
+    // The source answers what came to its end, and so it looks once more after the last change.
+    if source != nil, lastLook.map({ $0 < lastChange }) ?? true {
+      nextLook = .now
+      return false
+    }
+    if options.goal == .answered {
+      expected = try expected.filter { ![.done, .quarantine, .held].contains(try spool.state(of: $0)) }
+      return expected.isEmpty
+    }
+    if pauseReason != nil { return true }
+    return try spool.tickets(.ready).filter(isWanted).isEmpty
+  }
+
+  /// Runs a step; an error of the disk is told and waited out, for a while.
+  private func resist<R>(_ step: () throws -> R) throws -> R? {
+    do {
+      let result = try step()
+      troubles = 0
+      return result
+    } catch {
+      troubles += 1
+      tell(.trouble("\(error)"))
+      // A worker with an end in sight does not wait for ever; its claims run out by themselves.
+      if options.goal != .forever, troubles >= 5 {
+        giveBack()
+        throw error
+      }
+      usleep(useconds_t(min(troubles, 30)) * 200_000)
+      return nil
+    }
+  }
+
+  /// Sleeps until something happens, half a second at most.
+  private func sleep() {
+    let hint = source?.hint ?? -1
+    let sockets = slots.compactMap(\.server).flatMap { [$0.socket, $0.printed] } + desk.descriptors + [hint]
+    var entries = sockets.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+    let isBusy = slots.contains { !$0.isIdle } || !desk.isIdle
+    let due = (nextLook - .now) / .milliseconds(1)
+    let patience = source == nil ? 500 : min(500, max(1, due))
+    guard poll(&entries, nfds_t(entries.count), Int32(isBusy ? min(patience, 500) : patience)) > 0 else { return }
+    if hint >= 0, entries.last?.revents ?? 0 != 0 { nextLook = .now }
+  }
+}

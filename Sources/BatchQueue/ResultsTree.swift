@@ -1,0 +1,99 @@
+import DurableFiles
+public import Foundation
+
+/// The results on the disk, and what makes one of several attempts the result.
+///
+/// ```
+/// .staging/<job>.<attempt>/                 an attempt writes here, and nowhere else
+/// .pellucid/manifests/<aa>/<job>.json       its existence is the commit
+/// cases/<job>/                              the files of the attempt that was committed
+/// ```
+///
+/// An attempt's manifest is linked under the job's name; a link does not replace, so one attempt wins, and a job is
+/// committed from then on. Its folder is then renamed into `cases`. Whoever finds that a crash came between the two
+/// renames it: the attempt whose manifest is the same file is the one.
+public struct ResultsTree: Sendable {
+  /// The folder of the results.
+  public let root: URL
+
+  /// The tree in a folder.
+  public init(at root: URL) { self.root = root }
+
+  func prepare() throws {
+    for name in [".pellucid", ".pellucid/manifests", ".staging", "cases"] {
+      try FolderChanges.make(root.appendingPathComponent(name))
+    }
+  }
+
+  /// The name that an attempt gives its manifest, in its own folder and later in the case's.
+  public static let manifestName = "output.manifest.json"
+
+  /// Where an attempt writes.
+  func staging(_ job: JobID, attempt: Int) -> URL {
+    root.appendingPathComponent(".staging/\(job).\(attempt)", isDirectory: true)
+  }
+
+  /// The committed manifest of a job.
+  public func manifest(of job: JobID) -> URL {
+    root.appendingPathComponent(".pellucid/manifests/\(job.shard)/\(job).json")
+  }
+
+  /// The files of a committed job.
+  public func caseFolder(of job: JobID) -> URL { root.appendingPathComponent("cases/\(job)", isDirectory: true) }
+
+  /// Whether a job's result is committed.
+  public func isCommitted(_ job: JobID) -> Bool { FolderChanges.exists(manifest(of: job)) }
+
+  /// Every committed job, sorted.
+  public func committed() throws -> [JobID] {
+    let folder = root.appendingPathComponent(".pellucid/manifests")
+    return try FolderChanges.names(in: folder).flatMap { shard in
+      try FolderChanges.names(in: folder.appendingPathComponent(shard)).compactMap { name in
+        name.hasSuffix(".json") ? JobID(name.dropLast(5)) : nil
+      }
+    }.sorted()
+  }
+
+  /// Commits: gives a manifest the job's name if none has it, and flushes.
+  ///
+  /// Returns false if another manifest has it. Throws `FileError.notFound` if `manifest` is gone.
+  func commit(_ manifest: URL, of job: JobID) throws -> Bool {
+    let target = self.manifest(of: job)
+    try FolderChanges.make(target.deletingLastPathComponent())
+    do { try FolderChanges.link(manifest, to: target) } catch {
+      guard error.kind == .exists else { throw error }
+      // A network file system may have made the link and lost the answer.
+      guard leadToSameFile(manifest, target) else { return false }
+      try FolderChanges.flush(target.deletingLastPathComponent())
+    }
+    return true
+  }
+
+  /// Removes the files of an attempt, unless it is the one that was committed.
+  func discardStaging(_ job: JobID, attempt: Int) throws {
+    let staging = staging(job, attempt: attempt)
+    if leadToSameFile(staging.appendingPathComponent(Self.manifestName), manifest(of: job)) { return }
+    try FolderChanges.remove(staging)
+  }
+
+  /// Moves the files of the committed attempt to their place, where that is still to be done.
+  ///
+  /// False if there is nothing in place and nothing to move: somebody removed it.
+  @discardableResult
+  func completePublication(of job: JobID) throws -> Bool {
+    let place = caseFolder(of: job)
+    let manifest = manifest(of: job)
+    if FolderChanges.exists(place) { return true }
+    let staging = root.appendingPathComponent(".staging")
+    for name in try FolderChanges.names(in: staging) where name.hasPrefix("\(job).") {
+      let attempt = staging.appendingPathComponent(name, isDirectory: true)
+      guard leadToSameFile(attempt.appendingPathComponent(Self.manifestName), manifest) else { continue }
+      do { try FolderChanges.move(attempt, to: place) } catch {
+        // Somebody else may have completed it at the same moment.
+        guard FolderChanges.exists(place) else { throw error }
+      }
+      return true
+    }
+    return FolderChanges.exists(place)
+  }
+}

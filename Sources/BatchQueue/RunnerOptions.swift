@@ -1,0 +1,88 @@
+public import Foundation
+
+/// How a worker works.
+public struct RunnerOptions: Sendable {
+  /// When a worker is done.
+  public enum Goal: Sendable {
+    /// Never, until it is told to stop.
+    case forever
+    /// When nothing is left that it could do now.
+    case drained
+    /// When every job that its source brought is done or given up, by whomever.
+    case answered
+  }
+
+  /// When it is done.
+  public var goal = Goal.drained
+  /// Cases that are computed at the same time, each in a process of its own.
+  public var slots = 1
+  /// How claims are kept alive and taken over.
+  public var lease = LeaseTiming()
+  /// How long a case may go without progress, at the least; a case whose evaluations take longer gets ten times that.
+  public var stallTimeout = Duration.seconds(120)
+  /// Most jobs to compute.
+  public var maximumJobs: Int?
+  /// Claims nothing any more after this time.
+  public var maximumRuntime: Duration?
+  /// Stops at the first job that is given up.
+  public var failFast = false
+  /// While this file exists nothing is claimed.
+  public var pauseFile: URL?
+  /// Whether jobs that are not most urgent (priority 0) may be claimed now.
+  public var mayClaimOrdinary: @Sendable () -> Bool = { true }
+
+  /// The options as they stand above.
+  public init() {}
+}
+
+/// What happens in a worker, for whoever logs or shows it. Jobs are named by their ids, never by files.
+public enum QueueEvent: Sendable {
+  /// A file became a job.
+  case submitted(JobID, known: JobState?)
+  /// A file was refused.
+  case refused(Failure)
+  /// An attempt began.
+  case started(JobID, attempt: Int)
+  /// Network evaluations done, of how many.
+  case progress(JobID, done: Int, of: Int)
+  /// A result was committed, so many seconds after its claim.
+  case committed(JobID, seconds: Double)
+  /// An attempt failed; the state says what happens to the job.
+  case failed(JobID, Failure, JobState)
+  /// A claim of a worker that gave no sign of life was taken over.
+  case takenOver(JobID, JobState)
+  /// This worker's claim was taken over by another.
+  case lost(JobID)
+  /// Claiming was paused or goes on, with the reason.
+  case paused(String)
+  /// Claiming goes on.
+  case resumed
+  /// The disk or the network fails; it is tried again.
+  case trouble(String)
+}
+
+/// What a worker did.
+public struct RunnerSummary: Sendable {
+  /// Jobs whose results this worker committed.
+  public var committed: [JobID] = []
+  /// Jobs that this worker gave up, with the last failure.
+  public var quarantined: [(job: JobID, failure: Failure)] = []
+  /// Files and what became of them, in the order of the replies.
+  public var replies: [(request: IntakeRequest, reply: IntakeReply)] = []
+  /// The signal or limit that ended the work early.
+  public var stoppedEarly = false
+}
+
+/// Where files come from that are to become jobs.
+public protocol DropSource: AnyObject {
+  /// Files that are complete now; called again after `interval`, or when `hint` becomes readable.
+  func look() throws -> [IntakeRequest]
+  /// What became of one of them.
+  func hear(_ reply: IntakeReply, about request: IntakeRequest)
+  /// Files that were seen and are not complete yet, or not answered.
+  var pending: Int { get }
+  /// Time between two looks.
+  var interval: Duration { get }
+  /// A descriptor that becomes readable when it is worth looking at once; -1 for none.
+  var hint: Int32 { get }
+}

@@ -1,0 +1,109 @@
+import DurableFiles
+import Foundation
+
+/// One place where a case is computed: a server process that stays warm, and the claim that it works on.
+final class Slot {
+  /// How a case ended.
+  enum Ending {
+    case computed
+    case failed(Failure)
+  }
+
+  private let launch: ServerLaunch
+  private let lease: LeaseTiming
+  private let stallTimeout: Duration
+  private(set) var server: ServerProcess?
+  private(set) var claim: Claim?
+  private(set) var startedAt = SuspendingClock.now
+  private var lastSign = SuspendingClock.now
+  private var lastBeat = SuspendingClock.now
+  private var longestStep = Duration.zero
+
+  init(_ launch: ServerLaunch, _ options: RunnerOptions) {
+    self.launch = launch
+    lease = options.lease
+    stallTimeout = options.stallTimeout
+  }
+
+  /// Whether it has nothing to do.
+  var isIdle: Bool { claim == nil }
+
+  /// Gives the server a case.
+  func start(_ claim: Claim) throws {
+    let request = ServerRequest.compute(
+      ComputeRequest(
+        job: claim.job.id, attempt: claim.attempt, staging: claim.staging.path(percentEncoded: false),
+        earlierFailures: claim.failures))
+    self.claim = claim
+    (startedAt, lastSign, lastBeat, longestStep) = (.now, .now, .now, .zero)
+    // A server that went between two cases is no fault of this one.
+    if let server, server.send(request) { return }
+    server = nil
+    let fresh = try ServerProcess(launch)
+    server = fresh
+    _ = fresh.send(request)
+  }
+
+  /// What the server said; the case's ending once it has come.
+  func hear(progress: (Int, Int) -> Void) -> Ending? {
+    guard let server, claim != nil else { return nil }
+    server.takePrinted()
+    guard let events = server.events() else { return .failed(failureOfEnd(server)) }
+    for event in events {
+      switch event {
+      case .progress(let done, let total):
+        longestStep = max(longestStep, .now - lastSign)
+        lastSign = .now
+        progress(done, total)
+      case .computed: return .computed
+      case .failed(var failure):
+        failure.evidence = server.evidence
+        return .failed(failure)
+      case .intake: break
+      }
+    }
+    return nil
+  }
+
+  private func failureOfEnd(_ server: ServerProcess) -> Failure {
+    let end = server.waitForEnd()
+    self.server = nil
+    let text =
+      switch end {
+      case .signalled(SIGKILL): "the process was killed: out of memory, or by hand"
+      case .signalled(let signal): "the process crashed with signal \(signal)"
+      case .exited(let code): "the process ended with code \(code) in the middle of the case"
+      }
+    return Failure(kind: .killed, code: end == .signalled(SIGKILL) ? 75 : 70, text: text, evidence: server.evidence)
+  }
+
+  /// Shows that the worker lives, where it is time to; throws `QueueError.leaseLost`.
+  func beatIfDue() throws {
+    guard let claim, .now - lastBeat >= lease.beat else { return }
+    lastBeat = .now
+    try claim.beat()
+  }
+
+  /// The failure of a case without progress for too long; its process is killed.
+  func stall() -> Failure? {
+    let limit = max(stallTimeout, longestStep * 10)
+    guard claim != nil, let server, .now - lastSign > limit else { return nil }
+    _ = server.stop()
+    self.server = nil
+    return Failure(
+      kind: .stalled, code: 75, text: "no progress for \(limit.components.seconds) s; the process was killed",
+      evidence: server.evidence)
+  }
+
+  /// Ends the case; the server stays for the next one unless it is not fit for it.
+  func release() -> Claim? {
+    defer { claim = nil }
+    return claim
+  }
+
+  /// Kills the server, in the middle of whatever it does.
+  func stopServer() {
+    _ = server?.stop()
+    server = nil
+  }
+}

@@ -1,0 +1,52 @@
+import DurableFiles
+import Foundation
+
+/// The name of a worker process: who holds a claim.
+///
+/// It tells a process on this machine whether the worker still lives, and nothing else: the machine's name is hashed.
+/// `HOST-PID-START-RANDOM`.
+struct WorkerName: Hashable, Sendable, CustomStringConvertible {
+  private let host: String
+  private let process: Int32
+  private let startedAt: String
+  private let unique: String
+
+  /// The name of this process, another one at each call.
+  init() {
+    host = Self.thisHost
+    process = getpid()
+    startedAt = Self.startOfProcess(process) ?? "0"
+    unique = String(UInt32.random(in: .min ... .max), radix: 36)
+  }
+
+  init?(_ text: Substring) {
+    let parts = text.split(separator: "-").map(String.init)
+    guard parts.count == 4, let process = Int32(parts[1]) else { return nil }
+    (host, self.process, startedAt, unique) = (parts[0], process, parts[2], parts[3])
+  }
+
+  var description: String { "\(host)-\(process)-\(startedAt)-\(unique)" }
+
+  /// True only if the worker ran on this machine, since this boot, and is gone: its claims can be taken at once.
+  ///
+  /// A stopped or a zombie process is not gone by this rule; its lease runs out.
+  var isKnownDead: Bool { host == Self.thisHost && Self.startOfProcess(process) != startedAt }
+
+  /// A digest of what two processes share only if each can see the other in /proc: host, boot, process namespace.
+  private static let thisHost: String = {
+    let boot = (try? String(contentsOfFile: "/proc/sys/kernel/random/boot_id", encoding: .utf8)) ?? ""
+    let space = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/ns/pid")) ?? ""
+    return String(ContentDigest.sha256(of: Data("\(ProcessInfo.processInfo.hostName)|\(boot)|\(space)".utf8)).prefix(8))
+  }()
+
+  /// When a process started, in the kernel's ticks since boot; nil if there is no such process, or it is a zombie.
+  private static func startOfProcess(_ process: Int32) -> String? {
+    guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
+      let end = text.lastIndex(of: ")")
+    else { return nil }
+    // After the name in brackets: state, then 18 fields, then the start.
+    let fields = text[text.index(after: end)...].split(separator: " ")
+    guard fields.count > 19, fields[0] != "Z", fields[0] != "X" else { return nil }
+    return String(fields[19])
+  }
+}

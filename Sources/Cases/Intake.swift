@@ -1,0 +1,137 @@
+public import BatchQueue
+import Configuration
+import DurableFiles
+import Foundation
+import Models
+import Pipeline
+import Volumes
+
+/// Turns files into jobs: copies them into the spool, judges them, finds their workflow, submits.
+public struct Intake {
+  /// What names mean to those who look for files.
+  public static let names = DropNames(
+    endings: [".nii", ".nii.gz", ".hdr", ".hdr.gz", ".png"],
+    companions: [".hdr": [".img", ".img.gz"], ".hdr.gz": [".img.gz", ".img"]])
+
+  private let spool: Spool
+  private let library: WorkflowLibrary
+  private let shelf: ModelShelf
+
+  init(_ spool: Spool, library: WorkflowLibrary, shelf: ModelShelf) {
+    self.spool = spool
+    self.library = library
+    self.shelf = shelf
+  }
+
+  /// What becomes of one file; throws what makes it impossible now and may pass, such as a full disk.
+  func take(_ request: IntakeRequest) throws -> IntakeReply {
+    let folder = try BoundFolder(URL(fileURLWithPath: request.folder))
+    let file: RegularFile
+    do { file = try folder.file(request.path) } catch {
+      // The name leads elsewhere now, or nowhere.
+      return error.kind == .notFound && request.signature != nil ? .changed : throwing(error)
+    }
+    if let seen = request.signature, try file.signature() != seen { return .changed }
+    if !request.announced, file.hasWriter { return .incomplete("another process has it open for writing") }
+    let ending = Self.names.ending(of: request.path.lastName) ?? ""
+    let inputs: [Job.Input]
+    do { inputs = try stage(file, ending, request.path, folder) } catch {
+      guard (error as? QueueError)?.kind == .damaged else { throw error }
+      return .changed
+    }
+    let volume: Volume
+    do { volume = try VolumeFile.read(spool.url(of: inputs[0])) } catch {
+      guard let error = error as? VolumeError else { throw error }
+      if !request.announced, error.kind == .truncated || error.kind == .empty { return .incomplete(error.shortReason) }
+      return .refused(Failure(kind: .permanent, code: 65, text: error.shortReason))
+    }
+    let format: Workflow.Format = volume.header.format == .png ? .png : .nifti
+    let work = try work(request, format, ending, folder)
+    let model = try shelf.described(work.workflow.model)
+    let plan = try work.request(input: spool.url(of: inputs[0]), in: spool.results.root, model: model)
+    let job = Job(
+      key: try plan.jobKey(inputs: inputs.map(\.sha256)), priority: request.priority ?? work.workflow.priority,
+      sequence: request.sequence, retries: work.workflow.retries, inputs: inputs)
+    switch try spool.submit(job, work: try work.encoded()) {
+    case .new: return .job(job.id, known: nil)
+    case .known(let state): return .job(job.id, known: state)
+    }
+  }
+
+  private func throwing(_ error: FileError) -> IntakeReply {
+    .refused(Failure(kind: .permanent, code: error.kind == .permission ? 77 : 66, text: error.description))
+  }
+
+  private func stage(_ file: RegularFile, _ ending: String, _ path: RelativePath, _ folder: BoundFolder) throws -> [Job
+    .Input]
+  {
+    guard let companions = Self.names.companions[ending] else {
+      return [try spool.stage(file, role: "image", ending: ending)]
+    }
+    let stem = (path.names.last ?? []).dropLast(ending.utf8.count)
+    for companion in companions {
+      for spelling in [companion, companion.uppercased()] {
+        let name = path.folder.appending(Array(stem) + Array(spelling.utf8))
+        guard folder.holds(name) else { continue }
+        let image = try folder.file(name)
+        // The two are found beside one another under a name that both decide.
+        let digests = try [file, image].map { try ContentDigest.sha256(of: $0) }
+        let pair = ContentDigest.sha256(of: Data(digests.joined().utf8))
+        return [
+          try spool.stage(file, role: "image", ending: ending, stem: pair),
+          try spool.stage(image, role: "image-data", ending: companion, stem: pair),
+        ]
+      }
+    }
+    throw VolumeError(.truncated, "the image file of the pair is missing; put it beside its header")
+  }
+
+  private func work(_ request: IntakeRequest, _ format: Workflow.Format, _ ending: String, _ folder: BoundFolder) throws
+    -> CaseWork
+  {
+    var override = WorkflowOverride()
+    if let options = request.options {
+      let file = try folder.file(options)
+      override = try WorkflowOverride(
+        yaml: Data(try file.read(at: 0, count: 1 << 20)), name: "options beside the file (NAME.pellucid.yaml)")
+    }
+    var workflow: Workflow
+    if let name = override.workflow {
+      workflow = try library.workflow(named: name)
+    } else if let instructions = request.instructions {
+      workflow = try JSONDecoder().decode(Workflow.self, from: instructions)
+    } else if request.choosesByFolder, let name = folderName(request.path) {
+      workflow = try library.workflow(named: name)
+    } else {
+      workflow = try library.matching(fileName: request.path.lastName, format: format)
+    }
+    workflow = workflow.applying(override)
+    return CaseWork(
+      workflow: workflow, modelSha256: try shelf.described(workflow.model).sha256, inputEnding: ending)
+  }
+
+  /// The workflow that the first folder names, if there is one; `new/` is not counted.
+  private func folderName(_ path: RelativePath) -> String? {
+    var names = path.names.dropLast()
+    if names.first == Array("new".utf8) { names.removeFirst() }
+    guard let first = names.first else { return nil }
+    let name = String(decoding: first, as: UTF8.self)
+    return library.available.contains { $0.name == name } ? name : nil
+  }
+}
+
+extension CaseWork {
+  func encoded() throws -> Data {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    return try encoder.encode(self)
+  }
+}
+
+extension VolumeError {
+  /// What is wrong, without the name of the copy.
+  fileprivate var shortReason: String {
+    guard let colon = description.range(of: ": ") else { return description }
+    return String(description[colon.upperBound...])
+  }
+}

@@ -1,0 +1,40 @@
+import DurableFiles
+import Foundation
+import Models
+import Pipeline
+
+/// The models of one process: found by name, hashed once, the last one kept in memory.
+final class ModelShelf {
+  private struct Known {
+    var url: URL
+    var signature: FileSignature
+    var model: RestorationModel
+    var isLoaded: Bool
+  }
+
+  private var known: [String: Known] = [:]
+
+  /// A model's card and digest, without its weights; throws `ModelError`, `FileError`.
+  func described(_ name: String) throws -> RestorationModel {
+    let url = try ModelLocator.find(name)
+    let signature = try RegularFile(url).signature()
+    if let entry = known[name], entry.url == url, entry.signature == signature { return entry.model }
+    let model = RestorationModel(
+      card: try ModelFile.readCard(url), sha256: try ContentDigest.sha256(of: url),
+      makeDenoiser: { _ in preconditionFailure("a model that is only described does not compute") })
+    known[name] = Known(url: url, signature: signature, model: model, isLoaded: false)
+    return model
+  }
+
+  /// A model ready to compute.
+  func loaded(_ name: String) throws -> RestorationModel {
+    let url = try ModelLocator.find(name)
+    let signature = try RegularFile(url).signature()
+    if let entry = known[name], entry.isLoaded, entry.url == url, entry.signature == signature { return entry.model }
+    // One at a time: weights may be large.
+    known = known.filter { !$0.value.isLoaded }
+    let model = RestorationModel(try PackedModel.read(url))
+    known[name] = Known(url: url, signature: signature, model: model, isLoaded: true)
+    return model
+  }
+}

@@ -1,0 +1,73 @@
+import ArgumentParser
+import BatchQueue
+import DurableFiles
+import Foundation
+
+/// What became of a batch, a sweep or a worker's work, for scripts and for the exit code.
+struct BatchReport: Encodable {
+  /// One job or one refused file.
+  struct Case: Encodable {
+    var job: JobID?
+    var state: String
+    var result: String?
+    var code: Int
+    var text: String?
+    /// Whether it was there before.
+    var known: Bool
+  }
+
+  var committed = 0
+  var failed = 0
+  var waiting = 0
+  var cases: [Case] = []
+
+  init(_ summary: RunnerSummary, _ spool: Spool) {
+    var seen: Set<JobID> = []
+    for (_, reply) in summary.replies {
+      switch reply {
+      case .job(let id, let known):
+        guard seen.insert(id).inserted else { continue }
+        cases.append(Self.row(id, known: known == .done, spool))
+      case .refused(let failure), .later(let failure):
+        cases.append(
+          Case(job: nil, state: "refused", result: nil, code: failure.code, text: failure.text, known: false))
+      case .incomplete, .changed: break
+      }
+    }
+    for id in summary.committed + summary.quarantined.map(\.job) where seen.insert(id).inserted {
+      cases.append(Self.row(id, known: false, spool))
+    }
+    committed = cases.count { $0.state == JobState.done.rawValue }
+    failed = cases.count { $0.state == JobState.quarantine.rawValue || $0.state == "refused" }
+    waiting = cases.count - committed - failed
+  }
+
+  private static func row(_ id: JobID, known: Bool, _ spool: Spool) -> Case {
+    let state = (try? spool.state(of: id)) ?? nil
+    let failure = state == .quarantine ? spool.reasonOfQuarantine(id) : nil
+    return Case(
+      job: id, state: state?.rawValue ?? "unknown", result: state == .done ? "cases/\(id)" : nil,
+      code: failure?.code ?? 0, text: failure?.text, known: known)
+  }
+
+  func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(self), as: UTF8.self)
+  }
+
+  /// Ends with the code that fits; returns where all is well.
+  func leave(stoppedBy signal: Int32) throws {
+    if signal != 0 {
+      Terminal.say("pellucid: stopped; \(committed) committed, what was begun was given back")
+      throw ExitCode(128 + signal)
+    }
+    guard failed > 0 || waiting > 0 else { return }
+    let codes = Set(cases.filter { $0.code != 0 }.map(\.code))
+    Terminal.say(
+      "pellucid: \(committed) committed, \(failed) failed, \(waiting) waiting; `pellucid queue ls` and `queue show` say why"
+    )
+    // All failed in one way: that way's code says more than "some".
+    throw ExitCode(committed == 0 && waiting == 0 && codes.count == 1 ? Int32(codes.first!) : 8)
+  }
+}

@@ -1,0 +1,90 @@
+import ArgumentParser
+import BatchQueue
+import DurableFiles
+import Foundation
+
+/// Runs a worker and tells how it goes: a line on stderr for each change, a summary on stdout.
+///
+/// Jobs are named by their ids; no line names a file.
+struct QueueRun {
+  let spool: Spool
+  let flags: WorkerFlags
+  let goal: RunnerOptions.Goal
+  var failFast = false
+  var lease = LeaseTiming()
+
+  /// Works to the goal; throws `Interruption` after a stop that came from outside.
+  func run(_ source: (any DropSource)? = nil) throws -> RunnerSummary {
+    StopRequest.install()
+    var options = flags.options(goal)
+    options.failFast = failFast
+    options.lease = lease
+    let log = QueueLog(quiet: flags.quiet)
+    let runner = try QueueRunner(spool, launch: flags.launch(spool), source: source, options: options) { log.hear($0) }
+    let summary = try runner.run { StopRequest.signal != 0 }
+    log.close()
+    return summary
+  }
+}
+
+/// What a worker says on stderr.
+final class QueueLog {
+  private let quiet: Bool
+  private var lastProgress = ContinuousClock.now - .seconds(60)
+  private let isTerminal = isatty(STDERR_FILENO) == 1
+  private var lineIsOpen = false
+  private var lastTrouble = ""
+
+  init(quiet: Bool) { self.quiet = quiet }
+
+  func hear(_ event: QueueEvent) {
+    switch event {
+    case .submitted(let job, nil): note("\(job) queued")
+    case .submitted(let job, let state?): note("\(job) known: \(state == .done ? "its result stands" : state.rawValue)")
+    case .refused(let failure): warn("a file was refused (\(failure.code)): \(failure.text)")
+    case .started(let job, let attempt): note("\(job) started\(attempt > 1 ? ", attempt \(attempt)" : "")")
+    case .progress(let job, let done, let total): progress(job, done, total)
+    case .committed(let job, let seconds): note("\(job) committed after \(String(format: "%.2f", seconds)) s")
+    case .failed(let job, let failure, let state): fail(job, failure, state)
+    case .takenOver(let job, let state): note("\(job) taken over from a worker that is gone, now \(state.rawValue)")
+    case .lost(let job): warn("\(job) was taken over by another worker")
+    case .paused(let reason): warn("paused: \(reason)")
+    case .resumed: note("goes on")
+    case .trouble(let text):
+      if text != lastTrouble { warn(text) }
+      lastTrouble = text
+    }
+  }
+
+  private func fail(_ job: JobID, _ failure: Failure, _ state: JobState) {
+    let next =
+      switch state {
+      case .quarantine: "given up"
+      case .done: "committed all the same"
+      default: "will be tried again"
+      }
+    warn("\(job) failed (\(failure.code)): \(failure.text); \(next)")
+  }
+
+  private func progress(_ job: JobID, _ done: Int, _ total: Int) {
+    guard !quiet, total > 0, .now - lastProgress > (isTerminal ? .milliseconds(200) : .seconds(30)) else { return }
+    lastProgress = .now
+    let line = "\(job) \(done)/\(total) evaluations"
+    guard isTerminal else { return Terminal.say("pellucid: \(line)") }
+    Terminal.put("\r\u{1B}[K\(line)")
+    lineIsOpen = true
+  }
+
+  private func note(_ line: String) { if !quiet { say(line) } }
+  private func warn(_ line: String) { say(line) }
+
+  private func say(_ line: String) {
+    close()
+    Terminal.say("pellucid: \(FileError.printable(line))")
+  }
+
+  func close() {
+    if lineIsOpen { Terminal.put("\r\u{1B}[K") }
+    lineIsOpen = false
+  }
+}

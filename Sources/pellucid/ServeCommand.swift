@@ -1,0 +1,25 @@
+import ArgumentParser
+import BatchQueue
+import Cases
+import Configuration
+import Foundation
+
+/// The child process of a worker; not for people.
+struct ServeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "serve-cases", abstract: "Compute cases for a worker that started this process.", shouldDisplay: false)
+
+  @Option(help: "The spool.") var spool: String
+  @Option(help: "The worker's process.") var parent: Int32
+  @Option(within: threadCounts, help: "Threads; 0 for one per processor.") var threads = 0
+  @Option(help: "A folder of workflows that goes before all others.") var workflows: String?
+
+  func run() throws {
+    ComputeSettings.apply(threads: threads)
+    let library = WorkflowLibrary.current(first: workflows.map { [URL(fileURLWithPath: $0)] } ?? [])
+    let server = CaseServer(try Spool(at: URL(fileURLWithPath: spool)), library: library) { error in
+      (Int((ExitStatus(error) ?? .software).rawValue), ExitStatus.oneLine(error))
+    }
+    server.serve(parent: parent)
+  }
+}

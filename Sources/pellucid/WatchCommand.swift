@@ -1,0 +1,62 @@
+public import ArgumentParser
+public import BatchQueue
+import Cases
+import Foundation
+
+/// `pellucid watch`: an inbox in, a results tree out.
+struct WatchCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "watch",
+    abstract: "Watch an inbox folder and restore what is dropped into it; with --once, one sweep for cron.",
+    discussion: """
+      A drop is taken when NAME.done lies beside it, when it was renamed into INBOX/new/, or when it has not changed for \
+      --settle. INBOX/WORKFLOW/ chooses a workflow; NAME.pellucid.yaml beside a drop changes its options; \
+      NAME.pellucid.json beside it says what became of it. The source is never changed.
+
+      Exit codes: 0 all done; 8 some failed; 66 no inbox there (an unmounted share?); 74 disk full or I/O error; \
+      130, 143 stopped, jobs given back.
+      """)
+
+  @Option(help: ArgumentHelp("The inbox.", valueName: "folder")) var inbox: String
+  @Option(help: ArgumentHelp("The results tree.", valueName: "folder")) var results: String?
+  @Flag(name: .customLong("init"), help: "Make the folder an inbox, and end.") var initialise = false
+  @Flag(help: "One sweep: take what is complete, compute it, answer, end.") var once = false
+  @Option(help: ArgumentHelp("Time between two looks (default: 5s).", valueName: "time"), transform: duration)
+  var poll = Duration.seconds(5)
+  @Option(
+    help: ArgumentHelp("How long a file must be unchanged (default: 20s).", valueName: "time"), transform: duration)
+  var settle = Duration.seconds(20)
+  @Option(help: "What tells that a drop is complete: auto, sentinel, rename or stable.") var ready = InboxOptions.Ready
+    .auto
+  @Option(help: "What happens to a drop that is answered: keep, move (to done/ or failed/) or delete (once committed).")
+  var onDone = InboxOptions.OnDone.keep
+  @Option(help: ArgumentHelp("The spool (default: in the results tree).", valueName: "folder")) var spool: String?
+  @OptionGroup(title: "Work") var flags: WorkerFlags
+
+  func validate() throws {
+    guard initialise || results != nil else { throw ValidationError("give --results, the folder for the results") }
+  }
+
+  func run() throws {
+    let inbox = URL(fileURLWithPath: inbox)
+    if initialise {
+      let isNew = try InboxMarker.make(in: inbox)
+      Terminal.say("pellucid: \(isNew ? "the folder is an inbox now" : "the folder was an inbox already")")
+      return
+    }
+    guard let results else { return }
+    // Before anything is made: a share that is not mounted is no inbox.
+    _ = try InboxMarker.read(in: inbox)
+    let spool = try Spool(for: URL(fileURLWithPath: results), at: spool.map { URL(fileURLWithPath: $0) })
+    var options = InboxOptions()
+    (options.poll, options.settle, options.ready, options.onDone) = (poll, settle, ready, onDone)
+    let source = try Inbox(at: inbox, spool: spool, names: Intake.names, options: options)
+    let summary = try QueueRun(spool: spool, flags: flags, goal: once ? .drained : .forever).run(source)
+    let report = BatchReport(summary, spool)
+    if flags.json { print(try report.json()) }
+    try report.leave(stoppedBy: StopRequest.signal)
+  }
+}
+
+extension InboxOptions.Ready: ExpressibleByArgument {}
+extension InboxOptions.OnDone: ExpressibleByArgument {}
