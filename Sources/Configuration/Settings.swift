@@ -64,8 +64,8 @@ public struct Settings: Sendable, Equatable {
   public var poll = Setting(Duration.seconds(5))
   /// How long a file must be unchanged to count as complete.
   public var settle = Setting(Duration.seconds(20))
-  /// How long a job may make no progress; nil for ten times what an evaluation takes, at least two minutes.
-  public var stallTimeout = Setting<Duration?>(nil)
+  /// How long a job may make no progress, at the least; ten evaluations' time if that is more.
+  public var stallTimeout = Setting(Duration.seconds(120))
   /// What becomes of a source file whose results are complete.
   public var onDone = Setting(OnDone.move)
   /// When jobs that can wait are run; nil for at any time.
@@ -88,7 +88,7 @@ public struct Settings: Sendable, Equatable {
     /// Its environment variable, such as `PELLUCID_STALL_TIMEOUT`; lists are separated by colons there.
     public var variable: String { "PELLUCID_" + words("_").uppercased() }
     /// Its flag, such as `--stall-timeout`, on the commands that have it.
-    public var flag: String { "--" + words("-") }
+    public var flag: String { self == .offPeak ? "--offpeak" : "--" + words("-") }
     /// Whether it takes a list of folders.
     var isList: Bool { self == .models || self == .workflows }
 

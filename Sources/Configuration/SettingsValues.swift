@@ -34,8 +34,7 @@ extension Settings {
     case .jobs: return set(\.jobs, Self.whole(text, in: 1...256))
     case .poll: return set(\.poll, Self.duration(text, in: .milliseconds(100) ... .seconds(86_400)))
     case .settle: return set(\.settle, Self.duration(text, in: .zero ... .seconds(86_400)))
-    case .stallTimeout:
-      return set(\.stallTimeout, Self.duration(text, in: .seconds(1) ... .seconds(604_800)).map(Optional.some))
+    case .stallTimeout: return set(\.stallTimeout, Self.duration(text, in: .seconds(1) ... .seconds(604_800)))
     case .onDone: return set(\.onDone, OnDone(rawValue: text))
     case .offPeak: return set(\.offPeak, DailyHours(text).map(Optional.some))
     case .pauseFile: return set(\.pauseFile, path(text).map(Optional.some))
@@ -70,7 +69,7 @@ extension Settings {
     case .jobs: [String(jobs.value)]
     case .poll: [DurationText.text(poll.value)]
     case .settle: [DurationText.text(settle.value)]
-    case .stallTimeout: stallTimeout.value.map { [DurationText.text($0)] } ?? []
+    case .stallTimeout: [DurationText.text(stallTimeout.value)]
     case .onDone: [onDone.value.rawValue]
     case .offPeak: offPeak.value.map { [$0.description] } ?? []
     case .pauseFile: pauseFile.value.map { [$0.path] } ?? []

@@ -42,6 +42,9 @@ public struct ModelLocator: Sendable {
       executable: URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath())
   }
 
+  /// The file of a model in this process's surroundings; see `locate`.
+  public static func find(_ nameOrPath: String) throws(ModelError) -> URL { try current().locate(nameOrPath) }
+
   /// The file of a model, given as a path (with a slash or ending in `.safetensors`) or as a name.
   ///
   /// Throws a `ModelError` of kind `notFound` that says where it looked and what there is.

@@ -115,7 +115,7 @@ struct SettingsTests {
 
   @Test func `variables and flags are named after their keys`() {
     #expect(Settings.Key.stallTimeout.variable == "PELLUCID_STALL_TIMEOUT")
-    #expect(Settings.Key.minimumFreeSpace.flag == "--minimum-free-space" && Settings.Key.models.flag == "--models")
+    #expect(Settings.Key.minimumFreeSpace.flag == "--minimum-free-space" && Settings.Key.offPeak.flag == "--offpeak")
   }
 
   static let mistakes: [(text: String, line: Int, says: String)] = [
