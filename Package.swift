@@ -141,7 +141,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "pellucid", "Models", "NeuralNet", "Diffusion", "Volumes", "TensorCore", "DurableFiles", "TestSupport",
+        "pellucid", "Configuration", "Models", "NeuralNet", "Diffusion", "Volumes", "Transforms", "TensorCore",
+        "DurableFiles", "TestSupport",
       ],
       swiftSettings: strict),
   ],

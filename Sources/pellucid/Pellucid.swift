@@ -12,6 +12,7 @@ struct Pellucid: AsyncParsableCommand {
       BatchCommand.self,
       BenchCommand.self,
       CompareCommand.self,
+      ConfigCommand.self,
       DegradeCommand.self,
       DoctorCommand.self,
       EvaluateCommand.self,
