@@ -189,8 +189,12 @@ public final class QueueRunner {
   private func mayClaim() throws -> Bool {
     var reason: String?
     if let file = options.pauseFile, FolderChanges.exists(file) { reason = "the pause file is there" }
+    summary.outOfSpace = nil
     if reason == nil {
-      do { try spool.reserve(0) } catch { reason = "\(error)" }
+      do { try spool.reserve(0, margin: options.minimumFreeSpace) } catch {
+        reason = "\(error)"
+        summary.outOfSpace = reason
+      }
     }
     if reason != pauseReason { tell(reason.map { .paused($0) } ?? .resumed) }
     pauseReason = reason
@@ -218,6 +222,8 @@ public final class QueueRunner {
       nextLook = .now
       return false
     }
+    // A full disk is for somebody to see to; the jobs wait.
+    if summary.outOfSpace != nil { return true }
     if options.goal == .answered {
       expected = try expected.filter { ![.done, .quarantine, .held].contains(try spool.state(of: $0)) }
       return expected.isEmpty

@@ -28,6 +28,8 @@ public struct RunnerOptions: Sendable {
   public var failFast = false
   /// While this file exists nothing is claimed.
   public var pauseFile: URL?
+  /// Bytes that stay free on the disk: nothing is claimed with less.
+  public var minimumFreeSpace = 64 << 20
   /// Whether jobs that are not most urgent (priority 0) may be claimed now.
   public var mayClaimOrdinary: @Sendable () -> Bool = { true }
 
@@ -71,6 +73,8 @@ public struct RunnerSummary: Sendable {
   public var quarantined: [(job: JobID, failure: Failure)] = []
   /// Files and what became of them, in the order of the replies.
   public var replies: [(request: IntakeRequest, reply: IntakeReply)] = []
+  /// Why nothing was claimed at the end, where the disk was the reason.
+  public var outOfSpace: String?
   /// The signal or limit that ended the work early.
   public var stoppedEarly = false
 }

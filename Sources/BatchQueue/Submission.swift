@@ -40,8 +40,7 @@ extension Spool {
   }
 
   /// Refuses where fewer than `bytes` and a reserve are free.
-  public func reserve(_ bytes: Int) throws {
-    let margin = 64 << 20
+  public func reserve(_ bytes: Int, margin: Int = 64 << 20) throws {
     guard let free = FolderChanges.freeBytes(at: root), free < bytes + margin else { return }
     throw QueueError(.noSpace, "\(free >> 20) MiB are free, \((bytes + margin) >> 20) MiB are needed; make room")
   }

@@ -67,13 +67,13 @@ public struct Settings: Sendable, Equatable {
   /// How long a job may make no progress, at the least; ten evaluations' time if that is more.
   public var stallTimeout = Setting(Duration.seconds(120))
   /// What becomes of a source file whose results are complete.
-  public var onDone = Setting(OnDone.move)
+  public var onDone = Setting(OnDone.keep)
   /// When jobs that can wait are run; nil for at any time.
   public var offPeak = Setting<DailyHours?>(nil)
   /// No job is started while this file exists; nil for none.
   public var pauseFile = Setting<URL?>(nil)
   /// Bytes that stay free on the disk of the results.
-  public var minimumFreeSpace = Setting(1 << 30)
+  public var minimumFreeSpace = Setting(64 << 20)
 
   /// The built-in settings.
   public init() {}

@@ -45,14 +45,16 @@ struct BatchCommand: ParsableCommand {
       Terminal.say("pellucid: no image was found; give files or folders with .nii, .nii.gz, .hdr or .png")
       throw ExitCode(2)
     }
-    let instructions = try instructions()
+    let settings = try flags.settings()
+    let library = WorkflowLibrary.current(first: settings.workflows.value)
+    let instructions = try instructions(library)
     let spool = try Spool(for: URL(fileURLWithPath: results), at: spool.map { URL(fileURLWithPath: $0) })
     let requests = chosen.map { file in
       IntakeRequest(
         folder: file.folder.path(percentEncoded: false), path: file.path, instructions: file.workflow ?? instructions,
         priority: priority)
     }
-    var run = QueueRun(spool: spool, flags: flags, goal: .answered)
+    var run = QueueRun(spool: spool, flags: flags, settings: settings, goal: .answered)
     run.failFast = failFast
     let summary = try run.run(FileListSource(requests))
     let report = BatchReport(summary, spool)
@@ -64,8 +66,7 @@ struct BatchCommand: ParsableCommand {
   }
 
   /// The workflow that all images get, as the case server reads it; nil to choose by the file.
-  private func instructions() throws -> Data? {
-    let library = WorkflowLibrary.current(first: flags.workflows.map { [URL(fileURLWithPath: $0)] } ?? [])
+  private func instructions(_ library: WorkflowLibrary) throws -> Data? {
     if let workflow { return try JSONEncoder().encode(try library.workflow(named: workflow)) }
     guard let model else { return nil }
     // A path is meant from here, and the server may stand elsewhere.

@@ -1,5 +1,6 @@
 import ArgumentParser
 import BatchQueue
+import Configuration
 import DurableFiles
 import Foundation
 
@@ -9,6 +10,7 @@ import Foundation
 struct QueueRun {
   let spool: Spool
   let flags: WorkerFlags
+  let settings: Settings
   let goal: RunnerOptions.Goal
   var failFast = false
   var lease = LeaseTiming()
@@ -16,11 +18,13 @@ struct QueueRun {
   /// Works to the goal; throws `Interruption` after a stop that came from outside.
   func run(_ source: (any DropSource)? = nil) throws -> RunnerSummary {
     StopRequest.install()
-    var options = flags.options(goal)
+    var options = flags.options(goal, settings)
     options.failFast = failFast
     options.lease = lease
     let log = QueueLog(quiet: flags.quiet)
-    let runner = try QueueRunner(spool, launch: flags.launch(spool), source: source, options: options) { log.hear($0) }
+    let runner = try QueueRunner(spool, launch: flags.launch(spool, settings), source: source, options: options) {
+      log.hear($0)
+    }
     let summary = try runner.run { StopRequest.signal != 0 }
     log.close()
     return summary

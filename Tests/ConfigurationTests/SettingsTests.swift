@@ -41,7 +41,7 @@ struct SettingsTests {
       #expect(settings == Settings())
       #expect(Settings.Key.allCases.allSatisfy { settings.origin($0) == .builtIn })
       #expect(settings.settle.value == .seconds(20) && settings.poll.value == .seconds(5))
-      #expect(settings.onDone.value == .move && settings.memory.value == nil)
+      #expect(settings.onDone.value == .keep && settings.memory.value == nil)
     }
   }
 
@@ -87,7 +87,7 @@ struct SettingsTests {
         poll: 500ms
         settle: 1m30s
         stallTimeout: 2h
-        onDone: keep
+        onDone: move
         offPeak: 22:00-06:00
         pauseFile: HALT
         minimumFreeSpace: 0
@@ -98,7 +98,7 @@ struct SettingsTests {
       #expect(settings.workflows == .init([], .file(layers.path("work/pellucid.yaml"), line: 2)))
       #expect(settings.memory.value == 3 << 29 && settings.jobs.value == 3 && settings.poll.value == .milliseconds(500))
       #expect(settings.settle.value == .seconds(90) && settings.stallTimeout.value == .seconds(7200))
-      #expect(settings.onDone.value == .keep && settings.offPeak.value == DailyHours("22:00-06:00"))
+      #expect(settings.onDone.value == .move && settings.offPeak.value == DailyHours("22:00-06:00"))
       #expect(settings.pauseFile.value?.path == layers.path("work/HALT") && settings.minimumFreeSpace.value == 0)
       let lines = Settings.Key.allCases.map { settings.origin($0).description }
       #expect(lines == (1...12).map { "\(layers.path("work/pellucid.yaml")):\($0)" })
