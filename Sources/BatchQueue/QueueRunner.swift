@@ -27,7 +27,9 @@ public final class QueueRunner {
   private var lastLook: SuspendingClock.Instant?
   private var nextObservation = SuspendingClock.now
 
-  /// A worker on a spool; `launch` says how its child processes are started. Throws `FileError`.
+  /// A worker on a spool; `launch` says how its child processes are started.
+  ///
+  /// Throws `FileError`.
   public init(
     _ spool: Spool, launch: ServerLaunch, source: (any DropSource)? = nil, options: RunnerOptions = RunnerOptions(),
     tell: @escaping (QueueEvent) -> Void = { _ in }

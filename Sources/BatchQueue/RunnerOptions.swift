@@ -37,7 +37,9 @@ public struct RunnerOptions: Sendable {
   public init() {}
 }
 
-/// What happens in a worker, for whoever logs or shows it. Jobs are named by their ids, never by files.
+/// What happens in a worker, for whoever logs or shows it.
+///
+/// Jobs are named by their ids, never by files.
 public enum QueueEvent: Sendable {
   /// A file became a job.
   case submitted(JobID, known: JobState?)
