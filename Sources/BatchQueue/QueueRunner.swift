@@ -160,7 +160,7 @@ public final class QueueRunner {
   }
 
   private func claim() throws {
-    guard try mayClaim() else { return }
+    guard options.computes, try mayClaim() else { return }
     for slot in slots where slot.isIdle {
       while slot.isIdle, !isAtLimit, let ticket = try picker.next(where: isWanted) {
         switch try Claim.reach(ticket, in: spool, as: worker) {
@@ -224,6 +224,7 @@ public final class QueueRunner {
       nextLook = .now
       return false
     }
+    if !options.computes { return true }
     // A full disk is for somebody to see to; the jobs wait.
     if summary.outOfSpace != nil { return true }
     if options.goal == .answered {

@@ -20,6 +20,8 @@ public struct RunnerOptions: Sendable {
   public var lease = LeaseTiming()
   /// How long a case may go without progress, at the least; a case whose evaluations take longer gets ten times that.
   public var stallTimeout = Duration.seconds(120)
+  /// Whether it computes; else it only takes files in.
+  public var computes = true
   /// Most jobs to compute.
   public var maximumJobs: Int?
   /// Claims nothing any more after this time.

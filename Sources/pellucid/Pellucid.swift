@@ -15,6 +15,7 @@ struct Pellucid: AsyncParsableCommand {
       ConfigCommand.self,
       DegradeCommand.self,
       DoctorCommand.self,
+      EnqueueCommand.self,
       EvaluateCommand.self,
       ModelsCommand.self,
       QueueCommand.self,

@@ -13,6 +13,7 @@ struct QueueRun {
   let settings: Settings
   let goal: RunnerOptions.Goal
   var failFast = false
+  var computes = true
   var lease = LeaseTiming()
 
   /// Works to the goal; throws `Interruption` after a stop that came from outside.
@@ -20,6 +21,7 @@ struct QueueRun {
     StopRequest.install()
     var options = flags.options(goal, settings)
     options.failFast = failFast
+    options.computes = computes
     options.lease = lease
     let log = QueueLog(quiet: flags.quiet)
     let runner = try QueueRunner(spool, launch: flags.launch(spool, settings), source: source, options: options) {

@@ -63,7 +63,7 @@ enum QueueTestServer {
       let text = String(decoding: try file.read(at: 0, count: 1000), as: UTF8.self)
       if text.hasPrefix("part"), !request.announced { return .incomplete("only a part") }
       if text.hasPrefix("die") { raise(SIGKILL) }
-      let input = try spool.stage(file, role: "image", ending: ".txt")
+      let input = try spool.stage(file, role: "image", ending: ".txt").input
       let job = Job(
         key: input.sha256, priority: request.priority ?? 5, sequence: request.sequence, retries: 2, inputs: [input])
       let what = text.hasPrefix("bad") ? "fail" : "ok"
