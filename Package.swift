@@ -66,11 +66,17 @@ let package = Package(
       swiftSettings: numeric),
     .target(name: "Transforms", dependencies: ["Volumes", "TensorCore"], swiftSettings: numeric),
 
+    .target(
+      name: "Reports",
+      dependencies: ["Transforms", "Evaluation", "Volumes", "Provenance", "TensorCore", "DurableFiles"],
+      swiftSettings: numeric),
+
     // Compose.
     .target(
       name: "Pipeline",
       dependencies: [
-        "Models", "Diffusion", "Transforms", "Volumes", "Provenance", "Evaluation", "TensorCore", "DurableFiles",
+        "Models", "Diffusion", "Transforms", "Reports", "Volumes", "Provenance", "Evaluation", "TensorCore",
+        "DurableFiles",
       ], swiftSettings: numeric),
     .target(
       name: "Training",
@@ -111,6 +117,10 @@ let package = Package(
       exclude: ["Fixtures"], swiftSettings: numeric),
     .testTarget(
       name: "TransformsTests", dependencies: ["Transforms", "Volumes", "TensorCore", "TestSupport"],
+      swiftSettings: numeric),
+    .testTarget(
+      name: "ReportsTests",
+      dependencies: ["Reports", "Provenance", "Volumes", "TensorCore", "DurableFiles", "TestSupport"],
       swiftSettings: numeric),
     .testTarget(
       name: "PipelineTests",

@@ -2,6 +2,7 @@ import DurableFiles
 import Evaluation
 import Foundation
 public import Provenance
+import Reports
 import TensorCore
 import Transforms
 import Volumes

@@ -1,30 +1,45 @@
 import DurableFiles
-import Foundation
-import Provenance
-import TensorCore
-import Volumes
+public import Foundation
+public import Provenance
+public import TensorCore
+public import Volumes
 
 /// One self-contained HTML page about a restoration: before, after, residual, numbers, provenance.
 ///
 /// Built by hand rather than with a template engine: one page, and every text goes through `escaped`. The page asks
 /// for nothing from outside; its content security policy forbids all but its own style, script and pictures.
-struct ReportPage {
+public struct ReportPage {
   let before: Volume
   let after: Tensor
   let deviation: Tensor?
   let numbers: ReportNumbers
   let manifest: Manifest
-  /// The command that repeats the run, with base names for paths.
   let command: String
-  /// Unit of the voxel values, such as `HU`; empty where there is none.
   let unit: String
+
+  /// A page from what it shows.
+  ///
+  /// `after` and `deviation` have the shape of `before.voxels`; `command` repeats the run, with base names for paths;
+  /// `unit` is that of the voxel values, such as `HU`, or empty.
+  public init(
+    before: Volume, after: Tensor, deviation: Tensor?, numbers: ReportNumbers, manifest: Manifest, command: String,
+    unit: String
+  ) {
+    self.before = before
+    self.after = after
+    self.deviation = deviation
+    self.numbers = numbers
+    self.manifest = manifest
+    self.command = command
+    self.unit = unit
+  }
 
   private static let cutsPerMosaic = 5
   private static let tileSide = 128
   private static let largestPicture = 512
 
   /// The page as UTF-8.
-  func html() throws -> Data {
+  public func html() throws -> Data {
     let scale = DisplayRange.of(before.voxels)
     let residual = Tensor.linearCombination([(1, before.voxels), (-1, after)])
     let reach = max(DisplayRange.reach(of: residual), .leastNormalMagnitude)
