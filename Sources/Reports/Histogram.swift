@@ -1,51 +1,88 @@
 import Foundation
 import TensorCore
 
-/// How often values occur before and after, drawn as SVG.
+/// How often values occur in one or two images, drawn as SVG.
 struct Histogram {
-  let low: Float
-  let high: Float
-  let before: [Int]
-  let after: [Int]
-  private static let bins = 128
+  /// One image's counts, with its name and the class that colours it.
+  struct Series {
+    let name: String
+    let style: String
+    let counts: [Int]
+  }
+  let low: Double
+  let high: Double
+  let series: [Series]
+  /// How many values a bin holds together.
+  let width: Double
+  private static let mostBins = 96
+  private static let frame = (width: 480.0, height: 190.0, base: 160.0)
 
-  /// Counts the values of two images between `low` and `high`; what lies outside counts to the end bins.
-  init(before: Tensor, after: Tensor, low: Float, high: Float) {
+  /// Counts the values of images between `low` and `high`; what lies outside is left out.
+  init(_ images: [(name: String, style: String, voxels: Tensor)], low: Double, high: Double) {
     self.low = low
     self.high = high
-    func counts(_ voxels: Tensor) -> [Int] {
-      var out = [Int](repeating: 0, count: Self.bins)
-      let scale = Double(Self.bins) / max(Double(high) - Double(low), .leastNormalMagnitude)
-      voxels.withUnsafeBuffer { source in
-        for value in source where !value.isNaN {
-          out[Int(min(max((Double(value) - Double(low)) * scale, 0), Double(Self.bins - 1)))] += 1
+    let width = Self.binWidth(images.map(\.voxels), range: high - low)
+    let bins = max(1, min(Self.mostBins, Int(((high - low) / width).rounded(.up))))
+    series = images.map { image in
+      var counts = [Int](repeating: 0, count: bins)
+      image.voxels.withUnsafeBuffer { source in
+        for value in source where Double(value) >= low && Double(value) <= high {
+          counts[min(bins - 1, Int((Double(value) - low) / width))] += 1
         }
       }
-      return out
+      return Series(name: image.name, style: image.style, counts: counts)
     }
-    self.before = counts(before)
-    self.after = counts(after)
+    self.width = width
   }
 
-  /// The drawing: two step lines over a square-root axis, so that rare values still show.
-  var svg: String {
-    let (width, height) = (640.0, 180.0)
-    let top = Double(max(before.max() ?? 1, after.max() ?? 1, 1)).squareRoot()
-    func path(_ counts: [Int]) -> String {
-      let step = width / Double(Self.bins)
-      var out = "M0 \(Int(height))"
-      for (i, count) in counts.enumerated() {
-        let y = String(format: "%.1f", height - Double(count).squareRoot() / top * (height - 4))
-        out += "V\(y)H\(String(format: "%.1f", Double(i + 1) * step))"
-      }
-      return out
+  /// Whole numbers get bins of whole width: others would hold now one value more, now one less, and look like a comb.
+  private static func binWidth(_ images: [Tensor], range: Double) -> Double {
+    let width = max(range, .leastNormalMagnitude) / Double(mostBins)
+    let areWhole = images.allSatisfy { $0.withUnsafeBuffer { $0.allSatisfy { $0 == $0.rounded() } } }
+    return areWhole && range >= 8 ? max(1, width.rounded(.up)) : width
+  }
+
+  /// The drawing: step lines over a square-root axis, so that rare values still show.
+  func svg(title: String, unit: String) -> String {
+    let top = Double(series.flatMap(\.counts).max() ?? 1).squareRoot()
+    let lines = series.map { one in
+      "<path class=\"\(one.style) area\" d=\"\(path(one.counts, top: max(top, 1)))\"/>"
     }
-    let labels = String(format: "%.4g", low) + " to " + String(format: "%.4g", high)
+    let keys = series.map { "<span class=\"key \($0.style)\">\(escaped($0.name))</span>" }
+    let unit = unit.isEmpty ? "a.u." : unit
     return """
-      <svg viewBox="0 0 640 180" role="img" aria-label="Histogram of voxel values before and after, \(labels)">
-      <path class="h0" d="\(path(before))"/><path class="h1" d="\(path(after))"/></svg>
-      <p class="axis"><span>\(String(format: "%.4g", low))</span><span><i class="k0"></i>before <i class="k1"></i>after
-      (square-root scale)</span><span>\(String(format: "%.4g", high))</span></p>
+      <figure class="chart"><svg viewBox="0 0 \(Int(Self.frame.width)) \(Int(Self.frame.height))" role="img" \
+      aria-label="\(escaped(title)), from \(short(low)) to \(short(high)) \(escaped(unit))">\(ticks)\(lines.joined())</svg>
+      <figcaption>\(escaped(title)), \(escaped(unit)); height: square root of the number of voxels. \(keys.joined(separator: " "))</figcaption>
+      </figure>
       """
   }
+
+  private func path(_ counts: [Int], top: Double) -> String {
+    var out = "M\(one(position(low))) \(one(Self.frame.base))"
+    for (i, count) in counts.enumerated() {
+      out += "V\(one(Self.frame.base - Double(count).squareRoot() / top * (Self.frame.base - 8)))"
+      out += "H\(one(position(min(high, low + Double(i + 1) * width))))"
+    }
+    return out + "V\(one(Self.frame.base))"
+  }
+
+  private var ticks: String {
+    let step = NiceNumber.atLeast(max(high - low, .leastNormalMagnitude) / 6)
+    var out = ""
+    for index in Int((low / step).rounded(.up))...max(Int((low / step).rounded(.up)), Int((high / step).rounded(.down)))
+    {
+      let value = Double(index) * step
+      let x = one(position(value))
+      out += "<path class=\"grid\" d=\"M\(x) 8V\(one(Self.frame.base))\"/>"
+      out += "<text x=\"\(x)\" y=\"178\" text-anchor=\"middle\">\(short(value))</text>"
+    }
+    return out + "<path class=\"axis\" d=\"M12 160H468\"/>"
+  }
+
+  private func position(_ value: Double) -> Double {
+    16 + (value - low) / max(high - low, .leastNormalMagnitude) * (Self.frame.width - 32)
+  }
+
+  private func one(_ value: Double) -> String { String(format: "%.1f", value) }
 }
