@@ -68,7 +68,7 @@ let package = Package(
 
     .target(
       name: "Reports",
-      dependencies: ["Transforms", "Evaluation", "Volumes", "Provenance", "TensorCore", "DurableFiles"],
+      dependencies: ["Transforms", "Evaluation", "Volumes", "Provenance", "TensorCore", "DurableFiles", "CZlib"],
       swiftSettings: numeric),
 
     // Compose.
@@ -89,7 +89,7 @@ let package = Package(
     .executableTarget(
       name: "pellucid",
       dependencies: [
-        "Pipeline", "Training", "Models", "Diffusion", "Volumes", "Evaluation", "Provenance", "TensorCore",
+        "Pipeline", "Reports", "Training", "Models", "Diffusion", "Volumes", "Evaluation", "Provenance", "TensorCore",
         "DurableFiles", "NeuralNet", "Transforms", argumentParser, logging,
       ], swiftSettings: strict),
 

@@ -36,7 +36,7 @@ struct CasePictures {
     let layers = Layers(
       before: before.voxels, after: after, residual: residual, deviation: deviation, reach: reach,
       deviationReach: deviationReach)
-    let main = planes.max { $0.width * $0.height < $1.width * $1.height } ?? planes[0]
+    let main = Self.mainPlane(of: planes)
     let middle = main.cuts(1, of: before.voxels, above: threshold)
     var factor = 1.0
     while true {
@@ -63,6 +63,32 @@ struct CasePictures {
       }
       factor *= 0.95 * (Double(budget) / Double(bytes)).squareRoot()
     }
+  }
+
+  /// The middle cut of the finest plane, before at its left and after at its right half, in a black square.
+  static func thumbnail(_ before: Volume, _ after: Tensor, unit: String) throws -> Data {
+    let side = 96
+    let display = DisplayRange.of(before.voxels)
+    let scale = unit == "HU" ? .softTissue : display
+    let plane = mainPlane(of: ViewPlane.planes(of: before))
+    let cut = plane.cuts(1, of: before.voxels, above: display.low + (display.high - display.low) / 4)[0]
+    let size = plane.size(limit: side)
+    let pictures = [before.voxels, after].map {
+      plane.picture(of: $0, at: cut, scale: scale).resized(width: size.width, height: size.height)
+    }
+    var out = GreyImage(width: side, height: side)
+    let (left, top) = ((side - size.width) / 2, (side - size.height) / 2)
+    for row in 0..<size.height {
+      for column in 0..<size.width {
+        let picture = pictures[2 * column < size.width ? 0 : 1]
+        out.pixels[(top + row) * side + left + column] = picture.pixels[row * size.width + column]
+      }
+    }
+    return try PNGFile.encode(out.pixels, width: side, height: side)
+  }
+
+  private static func mainPlane(of planes: [ViewPlane]) -> ViewPlane {
+    planes.max { $0.width * $0.height < $1.width * $1.height } ?? planes[0]
   }
 
   /// A round number that 99 of 100 values do not exceed: cases of one kind share it, so their pictures compare.

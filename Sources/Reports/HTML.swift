@@ -17,6 +17,11 @@ func escaped(_ text: String) -> String {
   return out
 }
 
+/// Text of several lines as it may stand in HTML.
+func escaped(lines text: String) -> String {
+  text.split(separator: "\n", omittingEmptySubsequences: false).map { escaped(String($0)) }.joined(separator: "\n")
+}
+
 /// The frame that all pages share: policy, banner, style, script.
 ///
 /// Built by hand rather than with a template engine: two pages, and every text goes through `escaped`. A page asks for

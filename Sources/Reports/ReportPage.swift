@@ -12,17 +12,23 @@ public struct ReportPage {
   let manifest: Manifest
   let command: String
   let unit: String
+  let viewer: Viewer
 
   /// Bytes of pictures in a page, as base64: what keeps a page without viewer below 1.5 MB.
   private static let pictureBudget = 1_340_000
+  /// Bytes of a page with viewer, and of all of it that is neither viewer nor its volumes.
+  private static let viewerPageBudget = 8_000_000
+  private static let plainPageBudget = 1_500_000
+  private static let volumeBudget = 4_000_000
 
   /// A page from what it shows.
   ///
   /// `after` and `deviation` have the shape of `before.voxels`; `command` repeats the run, with base names for paths;
   /// `unit` is that of the voxel values, such as `HU`, or empty.
+  /// `viewer` goes into the page together with volumes for it, coarser than the scan where that is needed.
   public init(
     before: Volume, after: Tensor, deviation: Tensor?, numbers: ReportNumbers, manifest: Manifest, command: String,
-    unit: String
+    unit: String, viewer: Viewer = .off
   ) {
     precondition(after.shape == before.voxels.shape && deviation.map { $0.shape == after.shape } ?? true)
     self.before = before
@@ -32,6 +38,7 @@ public struct ReportPage {
     self.manifest = manifest
     self.command = command
     self.unit = unit
+    self.viewer = viewer
   }
 
   /// The page as UTF-8; throws `VolumeError` where a picture cannot be made.
@@ -40,16 +47,20 @@ public struct ReportPage {
     let pictures = try CasePictures(
       before: before, after: after, deviation: deviation, residual: residual, unit: unit, budget: Self.pictureBudget)
     let texts = CaseTexts(manifest: manifest, unit: unit)
+    let look = CaseFigures(pictures: pictures, unit: unit)
+    let section = try viewerSection(residual, pictures.reach)
     let frame = PageFrame(
-      title: "Pellucid report \(texts.caseName)", style: PageStyle.base + PageStyle.casePage, script: CompareScript.text
-    )
+      title: "Pellucid report \(texts.caseName)", style: PageStyle.base + PageStyle.casePage,
+      script: CompareScript.text + (section == nil ? "" : ViewerSection.script), carriesViewer: section != nil)
     let body = [
-      head(texts), CaseFigures(pictures: pictures, unit: unit).comparisons,
-      CaseFigures(pictures: pictures, unit: unit).residuals(residual, numbers),
-      CaseFigures(pictures: pictures, unit: unit).deviations, figures, record(texts),
+      head(texts), look.comparisons, look.residuals(residual, numbers), look.deviations, figures,
+      section?.html ?? (viewer == .missing ? ViewerSection.missing : ""), record(texts),
     ]
     return frame.html(body.joined(separator: "\n"))
   }
+
+  /// A small square picture of the result for lists, as PNG; throws `VolumeError` where it cannot be made.
+  public func thumbnail() throws -> Data { try CasePictures.thumbnail(before, after, unit: unit) }
 
   // MARK: Sections
 
@@ -69,6 +80,16 @@ public struct ReportPage {
       """
   }
 
+  private func viewerSection(_ residual: Tensor, _ reach: Float) throws -> ViewerSection? {
+    guard case .program(let program) = viewer else { return nil }
+    let scale = DisplayRange.of(before.voxels)
+    let rest = Self.viewerPageBudget - Self.plainPageBudget - (program.count + 2) / 3 * 4
+    let volumes = try ViewerVolumes(
+      before: before, after: after, residual: residual, scale: scale, reach: reach, unit: unit,
+      budget: min(Self.volumeBudget, rest))
+    return ViewerSection(program: program, volumes: volumes, scale: scale, reach: reach, unit: unit)
+  }
+
   private var figures: String {
     let scale = DisplayRange.of(before.voxels)
     let histogram = Histogram(
@@ -85,8 +106,7 @@ public struct ReportPage {
     """
     <section><h2>Provenance</h2>\(htmlTable(texts.provenance))
     <h3>Repeat this run</h3><pre>\(escaped(command))</pre>
-    <h3>Cite</h3><pre>\(texts.citation.split(separator: "\n", omittingEmptySubsequences: false)
-      .map { escaped(String($0)) }.joined(separator: "\n"))</pre></section>
+    <h3>Cite</h3><pre>\(escaped(lines: texts.citation))</pre></section>
     """
   }
 }

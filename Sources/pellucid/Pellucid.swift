@@ -15,6 +15,7 @@ struct Pellucid: AsyncParsableCommand {
       DoctorCommand.self,
       EvaluateCommand.self,
       ModelsCommand.self,
+      ReportCommand.self,
       RunCommand.self,
       TrainCommand.self,
     ])

@@ -4,6 +4,7 @@ import Foundation
 import Models
 import Pipeline
 import Provenance
+import Reports
 import Synchronization
 import Transforms
 import Volumes
@@ -76,7 +77,8 @@ struct RunCommand: AsyncParsableCommand {
       input: URL(fileURLWithPath: input), output: URL(fileURLWithPath: output),
       model: RestorationModel(try PackedModel.read(ModelLocator.find(model))), options: options,
       noise: sampling.noise.map { URL(fileURLWithPath: $0) }, dataType: result.dtype.choice, ifExists: result.ifExists,
-      memoryLimit: memory.flatMap(ByteCount.parse), report: result.report, force: force)
+      memoryLimit: memory.flatMap(ByteCount.parse), report: result.report,
+      viewer: result.report && result.viewer ? .find(besides: ModelLocator.current.folders) : .off, force: force)
     request.command = repetition(options)
     return request
   }

@@ -60,7 +60,7 @@ func testManifest(
 func testPage(
   columns: Int = 64, rows: Int = 60, slices: Int = 24, spacing: [Double] = [0.7, 0.7, 2.5], noise: Float = 60,
   deviation: Tensor? = nil, manifest: Manifest? = nil, command: String = "pellucid run in.nii.gz -o out.nii.gz",
-  unit: String = "HU", format: VolumeFileFormat = .nifti1
+  unit: String = "HU", format: VolumeFileFormat = .nifti1, viewer: Viewer = .off
 ) throws -> ReportPage {
   var before = testVolume(
     [0], columns: 1, rows: 1, slices: 1, spacing: spacing, format: format)
@@ -69,5 +69,5 @@ func testPage(
   return ReportPage(
     before: before, after: after, deviation: deviation,
     numbers: ReportNumbers(before: before.voxels, after: after), manifest: try manifest ?? testManifest(),
-    command: command, unit: unit)
+    command: command, unit: unit, viewer: viewer)
 }
