@@ -19,6 +19,7 @@ struct Pellucid: AsyncParsableCommand {
       EvaluateCommand.self,
       ModelsCommand.self,
       QueueCommand.self,
+      ReportCommand.self,
       RunCommand.self,
       ServeCommand.self,
       TrainCommand.self,
