@@ -115,7 +115,7 @@ extension SoftwareRecord {
   /// The program's version.
   public static let pellucidVersion = "0.1.0"
   /// Raised when the same job gives other numbers than before.
-  static let pellucidNumericVersion = 2
+  public static let pellucidNumericVersion = 2
 
   /// This program.
   static var pellucid: SoftwareRecord {

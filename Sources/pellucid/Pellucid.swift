@@ -19,6 +19,7 @@ struct Pellucid: AsyncParsableCommand {
       RunCommand.self,
       ServeCommand.self,
       TrainCommand.self,
+      VerifyCommand.self,
       WatchCommand.self,
       WorkerCommand.self,
     ])
