@@ -39,13 +39,14 @@ public struct Intake {
       guard (error as? QueueError)?.kind == .damaged else { throw error }
       return .changed
     }
-    let volume: Volume
-    do { volume = try VolumeFile.read(spool.url(of: inputs[0])) } catch {
+    // All of it is read and checked, and none of it kept: an intake takes the same memory whatever is dropped.
+    let scan: VolumeSummary
+    do { scan = try VolumeFile.inspect(spool.url(of: inputs[0])).summary } catch {
       guard let error = error as? VolumeError else { throw error }
       if !request.announced, error.kind == .truncated || error.kind == .empty { return .incomplete(error.shortReason) }
       return .refused(Failure(kind: .permanent, code: 65, text: error.shortReason))
     }
-    let format: Workflow.Format = volume.header.format == .png ? .png : .nifti
+    let format: Workflow.Format = scan.header.format == .png ? .png : .nifti
     let work = try work(request, format, ending, folder)
     let model = try shelf.described(work.workflow.model)
     let plan = try work.request(input: spool.url(of: inputs[0]), in: spool.results.root, model: model)

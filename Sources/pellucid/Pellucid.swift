@@ -15,6 +15,7 @@ struct Pellucid: AsyncParsableCommand {
       DegradeCommand.self,
       DoctorCommand.self,
       EvaluateCommand.self,
+      InspectCommand.self,
       ModelsCommand.self,
       RunCommand.self,
       ServeCommand.self,
