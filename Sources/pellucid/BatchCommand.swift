@@ -23,10 +23,7 @@ struct BatchCommand: ParsableCommand {
   @Argument(help: "Files, folders, patterns, tables.") var inputs: [String]
   @Option(name: [.customShort("o"), .long], help: ArgumentHelp("The results tree.", valueName: "folder")) var results:
     String
-  @Option(help: ArgumentHelp("How each image is treated; by default the workflow that matches it.", valueName: "name"))
-  var workflow: String?
-  @Option(help: ArgumentHelp("A model, instead of a workflow.", valueName: "name|file")) var model: String?
-  @OptionGroup(title: "Sampling, with --model") var sampling: BatchSamplingFlags
+  @OptionGroup var treatment: TreatmentFlags
   @OptionGroup(title: "Work") var flags: WorkerFlags
   @Option(help: ArgumentHelp("The spool (default: in the results tree).", valueName: "folder")) var spool: String?
   @Option(within: 0...9, help: "Urgency, 0 to 9; 0 is most urgent (default: the workflow's).") var priority: Int?
@@ -34,24 +31,14 @@ struct BatchCommand: ParsableCommand {
   var shard: Shard?
   @Flag(help: "Stop at the first case that is given up.") var failFast = false
 
-  func validate() throws {
-    guard workflow == nil || model == nil else { throw ValidationError("give --workflow or --model, not both") }
-  }
-
   func run() throws {
     let files = try BatchInputs(inputs).files
-    let chosen = shard.map { shard in files.enumerated().filter { shard.covers($0.offset) }.map(\.element) } ?? files
     guard !files.isEmpty else {
       Terminal.say("pellucid: no image was found; give files or folders with .nii, .nii.gz, .hdr or .png")
       throw ExitCode(2)
     }
-    let instructions = try instructions()
+    let requests = try treatment.requests(files, shard, workflows: flags.workflows, priority: priority)
     let spool = try Spool(for: URL(fileURLWithPath: results), at: spool.map { URL(fileURLWithPath: $0) })
-    let requests = chosen.map { file in
-      IntakeRequest(
-        folder: file.folder.path(percentEncoded: false), path: file.path, instructions: file.workflow ?? instructions,
-        priority: priority)
-    }
     var run = QueueRun(spool: spool, flags: flags, goal: .answered)
     run.failFast = failFast
     let summary = try run.run(FileListSource(requests))
@@ -61,17 +48,6 @@ struct BatchCommand: ParsableCommand {
     if flags.json { print(json) }
     try report.leave(stoppedBy: StopRequest.signal)
     if !flags.quiet { Terminal.say("pellucid: \(report.committed) committed") }
-  }
-
-  /// The workflow that all images get, as the case server reads it; nil to choose by the file.
-  private func instructions() throws -> Data? {
-    let library = WorkflowLibrary.current(first: flags.workflows.map { [URL(fileURLWithPath: $0)] } ?? [])
-    if let workflow { return try JSONEncoder().encode(try library.workflow(named: workflow)) }
-    guard let model else { return nil }
-    // A path is meant from here, and the server may stand elsewhere.
-    let isPath = model.contains("/") || model.hasSuffix(".safetensors")
-    let name = isPath ? URL(fileURLWithPath: model).standardizedFileURL.path : model
-    return try JSONEncoder().encode(try sampling.workflow(model: name))
   }
 }
 

@@ -17,6 +17,7 @@ struct Pellucid: AsyncParsableCommand {
       EvaluateCommand.self,
       InspectCommand.self,
       ModelsCommand.self,
+      PlanCommand.self,
       RunCommand.self,
       ServeCommand.self,
       TrainCommand.self,

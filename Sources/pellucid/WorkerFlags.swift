@@ -26,6 +26,11 @@ struct WorkerFlags: ParsableArguments {
   @Flag(help: "Print a summary as JSON on stdout.") var json = false
   @Flag(name: .shortAndLong, help: "Say only what needs somebody.") var quiet = false
 
+  /// Threads that each case gets.
+  var threadsPerCase: Int {
+    threads > 0 ? threads : max(1, ProcessInfo.processInfo.activeProcessorCount / jobs)
+  }
+
   func options(_ goal: RunnerOptions.Goal) -> RunnerOptions {
     var options = RunnerOptions()
     options.goal = goal
@@ -44,9 +49,8 @@ struct WorkerFlags: ParsableArguments {
   }
 
   func launch(_ spool: Spool) -> ServerLaunch {
-    let share = threads > 0 ? threads : max(1, ProcessInfo.processInfo.activeProcessorCount / jobs)
     var arguments = ["serve-cases", "--spool", spool.root.path(percentEncoded: false), "--parent", String(getpid())]
-    arguments += ["--threads", String(share)]
+    arguments += ["--threads", String(threadsPerCase)]
     if let workflows { arguments += ["--workflows", workflows] }
     let executable = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
     return ServerLaunch(executable: executable, arguments: arguments)
