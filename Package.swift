@@ -103,6 +103,12 @@ let package = Package(
     .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ConfigurationTests", dependencies: ["Configuration", "DurableFiles", "TestSupport"], swiftSettings: strict),
+    .executableTarget(
+      name: "QueueTestServer", dependencies: ["BatchQueue", "DurableFiles", "CPosix"], path: "Tests/QueueTestServer",
+      swiftSettings: strict),
+    .testTarget(
+      name: "BatchQueueTests", dependencies: ["BatchQueue", "DurableFiles", "TestSupport", "QueueTestServer"],
+      swiftSettings: strict),
     .testTarget(
       name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"], swiftSettings: numeric),
     .testTarget(
@@ -141,7 +147,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "pellucid", "Models", "NeuralNet", "Diffusion", "Volumes", "TensorCore", "DurableFiles", "TestSupport",
+        "pellucid", "Configuration", "Models", "NeuralNet", "Diffusion", "Volumes", "Transforms", "TensorCore",
+        "DurableFiles", "TestSupport",
       ],
       swiftSettings: strict),
   ],

@@ -49,8 +49,10 @@ struct DropArchive {
   }
 
   private func besides(_ path: RelativePath) -> [RelativePath] {
-    [DropNames.sentinel, DropNames.options].map { path.folder.appending((path.names.last ?? []) + Array($0.utf8)) }
-      .filter(folder.holds)
+    [DropNames.sentinel, DropNames.options, DropNames.answer].map {
+      path.folder.appending((path.names.last ?? []) + Array($0.utf8))
+    }
+    .filter(folder.holds)
   }
 
   private func move(_ path: RelativePath, to archive: String) throws -> RelativePath {

@@ -11,8 +11,15 @@ struct DropRecord: Codable, Equatable {
   var job: JobID?
   /// Why it has none.
   var refusal: Failure?
+  /// How often it was looked at and its format was not whole.
+  var misses = 0
   /// Whether the answer stands beside the drop.
   var isAnswered = false
+}
+
+extension DropRecord {
+  /// Whether it came to an end as a file: it is a job, or will not be one.
+  var isSettled: Bool { job != nil || refusal != nil }
 }
 
 /// The memory of one inbox.

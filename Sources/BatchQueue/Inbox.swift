@@ -53,7 +53,6 @@ public final class Inbox: DropSource {
     var looks = 1
     /// Set when the file could not be taken: it is looked at again after this time.
     var notBefore: SuspendingClock.Instant?
-    var misses = 0
   }
 
   private let root: URL
@@ -86,7 +85,7 @@ public final class Inbox: DropSource {
   public var pending: Int {
     let now = SuspendingClock.now
     return handedOver.count
-      + sights.values.count { $0.misses == 0 && !$0.isPartial && now - $0.firstSeen < options.settle * 3 + .seconds(2) }
+      + sights.values.count { !$0.isPartial && now - $0.firstSeen < options.settle * 3 + .seconds(2) }
   }
 
   /// Readable when the kernel noticed a change.
@@ -105,9 +104,10 @@ public final class Inbox: DropSource {
     for drop in try drops(in: folder) {
       seen.insert(drop.path)
       if handedOver[drop.path] == drop.signature { continue }
-      if let record = records[drop.path], record.signature == drop.signature {
+      if let record = records[drop.path], record.signature == drop.signature, record.isSettled {
         sights[drop.path] = nil
-        if !record.isAnswered { try answer(drop, record, in: folder) }
+        // One that was answered where it lay is put away when the rule has changed.
+        if !record.isAnswered || options.onDone != .keep { try answer(drop, record, in: folder) }
         continue
       }
       if isComplete(drop) { requests.append(handOver(drop)) }
@@ -209,14 +209,17 @@ public final class Inbox: DropSource {
     case .changed: sights[request.path] = nil
     case .later: sights[request.path]?.notBefore = .now + options.settle
     case .incomplete(let reason):
-      guard var sight = sights[request.path] else { return }
-      sight.misses += 1
-      sight.notBefore = .now + options.settle
-      sights[request.path] = sight
-      guard sight.misses >= Self.patience else { return }
-      let text = "\(reason); it did not change for \(Self.patience) settle times"
-      remember(
-        DropRecord(signature: signature, refusal: Failure(kind: .permanent, code: 65, text: text)), request.path)
+      sights[request.path]?.notBefore = .now + options.settle
+      sights[request.path]?.isPartial = true
+      // Counted across restarts, so that sweeps too come to an end with it.
+      let earlier = records[request.path].flatMap { $0.signature == signature ? $0.misses : nil } ?? 0
+      var record = DropRecord(signature: signature, misses: earlier + 1)
+      if record.misses >= Self.patience {
+        let text = "\(reason); it did not change while it was looked at \(Self.patience) times"
+        record.refusal = Failure(kind: .permanent, code: 65, text: text)
+        sights[request.path] = nil
+      }
+      try? records.set(record, for: request.path)
     }
   }
 

@@ -27,7 +27,9 @@ public final class QueueRunner {
   private var lastLook: SuspendingClock.Instant?
   private var nextObservation = SuspendingClock.now
 
-  /// A worker on a spool; `launch` says how its child processes are started. Throws `FileError`.
+  /// A worker on a spool; `launch` says how its child processes are started.
+  ///
+  /// Throws `FileError`.
   public init(
     _ spool: Spool, launch: ServerLaunch, source: (any DropSource)? = nil, options: RunnerOptions = RunnerOptions(),
     tell: @escaping (QueueEvent) -> Void = { _ in }
@@ -92,7 +94,8 @@ public final class QueueRunner {
         tell(.submitted(id, known: known))
       case .refused(let failure): tell(.refused(failure))
       case .later(let failure): tell(.trouble(failure.text))
-      case .incomplete, .changed: break
+      case .incomplete(let reason): tell(.waiting(reason))
+      case .changed: break
       }
       try desk.work()
     }
@@ -157,7 +160,7 @@ public final class QueueRunner {
   }
 
   private func claim() throws {
-    guard try mayClaim() else { return }
+    guard options.computes, try mayClaim() else { return }
     for slot in slots where slot.isIdle {
       while slot.isIdle, !isAtLimit, let ticket = try picker.next(where: isWanted) {
         switch try Claim.reach(ticket, in: spool, as: worker) {
@@ -188,8 +191,12 @@ public final class QueueRunner {
   private func mayClaim() throws -> Bool {
     var reason: String?
     if let file = options.pauseFile, FolderChanges.exists(file) { reason = "the pause file is there" }
+    summary.outOfSpace = nil
     if reason == nil {
-      do { try spool.reserve(0) } catch { reason = "\(error)" }
+      do { try spool.reserve(0, margin: options.minimumFreeSpace) } catch {
+        reason = "\(error)"
+        summary.outOfSpace = reason
+      }
     }
     if reason != pauseReason { tell(reason.map { .paused($0) } ?? .resumed) }
     pauseReason = reason
@@ -217,6 +224,9 @@ public final class QueueRunner {
       nextLook = .now
       return false
     }
+    if !options.computes { return true }
+    // A full disk is for somebody to see to; the jobs wait.
+    if summary.outOfSpace != nil { return true }
     if options.goal == .answered {
       expected = try expected.filter { ![.done, .quarantine, .held].contains(try spool.state(of: $0)) }
       return expected.isEmpty

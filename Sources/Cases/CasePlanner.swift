@@ -2,7 +2,7 @@ public import BatchQueue
 public import Configuration
 import DurableFiles
 public import Foundation
-import Models
+public import Models
 public import Pipeline
 import Provenance
 import Volumes
@@ -53,9 +53,10 @@ public final class CasePlanner {
 
   /// A planner for results that may not exist yet; `classify` gives an error its exit code and its one line.
   public init(
-    library: WorkflowLibrary, results: URL?, spool: URL?, classify: @escaping (any Error) -> (code: Int, text: String)
+    library: WorkflowLibrary, models: ModelLocator, results: URL?, spool: URL?,
+    classify: @escaping (any Error) -> (code: Int, text: String)
   ) throws {
-    shelf = ModelShelf()
+    shelf = ModelShelf(models)
     choice = WorkflowChoice(library: library, shelf: shelf)
     self.results = results.map { ResultsTree(at: $0) }
     self.classify = classify

@@ -3,6 +3,7 @@ import CPosix
 public import Configuration
 import DurableFiles
 import Foundation
+public import Models
 
 /// The child process's side of the queue: reads requests from standard input, answers on the same socket.
 ///
@@ -10,14 +11,18 @@ import Foundation
 /// process as it was.
 public struct CaseServer {
   private let spool: Spool
-  private let shelf = ModelShelf()
+  private let shelf: ModelShelf
   private let intake: Intake
   private let classify: (any Error) -> (code: Int, text: String)
 
   /// A server on a spool; `classify` gives an error its exit code and its one line.
-  public init(_ spool: Spool, library: WorkflowLibrary, classify: @escaping (any Error) -> (code: Int, text: String)) {
+  public init(
+    _ spool: Spool, library: WorkflowLibrary, models: ModelLocator,
+    classify: @escaping (any Error) -> (code: Int, text: String)
+  ) {
     self.spool = spool
     self.classify = classify
+    shelf = ModelShelf(models)
     intake = Intake(spool, library: library, shelf: shelf)
   }
 

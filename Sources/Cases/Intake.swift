@@ -34,11 +34,24 @@ public struct Intake {
     if let seen = request.signature, try file.signature() != seen { return .changed }
     if !request.announced, file.hasWriter { return .incomplete("another process has it open for writing") }
     let ending = Self.names.ending(of: request.path.lastName) ?? ""
-    let inputs: [Job.Input]
-    do { inputs = try stage(file, ending, request.path, folder) } catch {
+    let staged: [Copy]
+    do { staged = try stage(file, ending, request.path, folder) } catch {
       guard (error as? QueueError)?.kind == .damaged else { throw error }
       return .changed
     }
+    // A copy stays only for a job.
+    var isJob = false
+    defer {
+      if !isJob { for copy in staged where copy.isNew { try? spool.discard(copy.input) } }
+    }
+    let reply = try submit(request, staged.map(\.input), ending, folder)
+    if case .job = reply { isJob = true }
+    return reply
+  }
+
+  private func submit(_ request: IntakeRequest, _ inputs: [Job.Input], _ ending: String, _ folder: BoundFolder) throws
+    -> IntakeReply
+  {
     // All of it is read and checked, and none of it kept: an intake takes the same memory whatever is dropped.
     let scan: VolumeSummary
     do { scan = try VolumeFile.inspect(spool.url(of: inputs[0])).summary } catch {
@@ -63,8 +76,10 @@ public struct Intake {
     .refused(Failure(kind: .permanent, code: error.kind == .permission ? 77 : 66, text: error.description))
   }
 
-  private func stage(_ file: RegularFile, _ ending: String, _ path: RelativePath, _ folder: BoundFolder) throws -> [Job
-    .Input]
+  private typealias Copy = (input: Job.Input, isNew: Bool)
+
+  private func stage(_ file: RegularFile, _ ending: String, _ path: RelativePath, _ folder: BoundFolder) throws
+    -> [Copy]
   {
     guard let companions = Self.names.companions[ending] else {
       return [try spool.stage(file, role: "image", ending: ending)]

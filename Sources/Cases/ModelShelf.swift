@@ -12,11 +12,14 @@ final class ModelShelf {
     var isLoaded: Bool
   }
 
+  private let locator: ModelLocator
   private var known: [String: Known] = [:]
+
+  init(_ locator: ModelLocator) { self.locator = locator }
 
   /// A model's card and digest, without its weights; throws `ModelError`, `FileError`.
   func described(_ name: String) throws -> RestorationModel {
-    let url = try ModelLocator.find(name)
+    let url = try locator.locate(name)
     let signature = try RegularFile(url).signature()
     if let entry = known[name], entry.url == url, entry.signature == signature { return entry.model }
     let model = RestorationModel(
@@ -28,7 +31,7 @@ final class ModelShelf {
 
   /// A model ready to compute.
   func loaded(_ name: String) throws -> RestorationModel {
-    let url = try ModelLocator.find(name)
+    let url = try locator.locate(name)
     let signature = try RegularFile(url).signature()
     if let entry = known[name], entry.isLoaded, entry.url == url, entry.signature == signature { return entry.model }
     // One at a time: weights may be large.

@@ -11,11 +11,12 @@ import Volumes
 
 /// Computes results again, in folders of their own outside the results, and compares voxels.
 final class ResultRerunner {
-  private let shelf = ModelShelf()
+  private let shelf: ModelShelf
   private let archive: InputArchive
   private let model: String?
 
-  init(inputs: [URL], model: String?) {
+  init(models: ModelLocator, inputs: [URL], model: String?) {
+    shelf = ModelShelf(models)
     archive = InputArchive(inputs)
     self.model = model
   }

@@ -1,6 +1,7 @@
 import BatchQueue
 import DurableFiles
 public import Foundation
+public import Models
 import Provenance
 
 /// Checks results on the disk against their manifests, and at will computes them again; nothing among them is changed.
@@ -11,6 +12,8 @@ public struct ResultVerifier {
     public var rerun = false
     /// Folders below which inputs are looked for, by digest, that the spool does not have any more.
     public var inputs: [URL] = []
+    /// Where models are looked for.
+    public var models: ModelLocator
     /// A model's name or file, for results whose model is not found by the name in the manifest.
     public var model: String?
     /// The share of the results that is checked, chosen at random, one at least; nil for all.
@@ -19,7 +22,7 @@ public struct ResultVerifier {
     public var spool: URL?
 
     /// All results, by their digests.
-    public init() {}
+    public init(models: ModelLocator) { self.models = models }
   }
 
   private let options: Options
@@ -29,7 +32,7 @@ public struct ResultVerifier {
   ///
   /// Throws `ProvenanceError.missing` if there is neither, `FileError`, and `QueueError` for a spool that was named and is
   /// none.
-  public init(_ place: URL, options: Options = Options()) throws {
+  public init(_ place: URL, options: Options) throws {
     self.options = options
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: place.path, isDirectory: &isFolder) else {
@@ -69,7 +72,7 @@ public struct ResultVerifier {
   ///
   /// Throws `FileError` where the disk fails; whatever is wrong with a result is in what is returned.
   public func check(_ tell: (ResultCheck) throws -> Void = { _ in }) throws -> [ResultCheck] {
-    let rerunner = options.rerun ? ResultRerunner(inputs: options.inputs, model: options.model) : nil
+    let rerunner = options.rerun ? ResultRerunner(models: options.models, inputs: options.inputs, model: options.model) : nil
     return try results.map { result in
       var (check, manifest) = try ResultAuditor(result: result).check()
       // What contradicts itself says nothing about how to compute it.

@@ -1,7 +1,7 @@
 public import Configuration
 import DurableFiles
 public import Foundation
-import Models
+public import Models
 import Pipeline
 import Volumes
 
@@ -96,10 +96,14 @@ public struct ScanReport: Encodable, Sendable {
 /// Looks at files, in memory that does not depend on them.
 public final class ScanInspector {
   private let library: WorkflowLibrary
+  private let models: ModelLocator
   private var cards: [String: Result<ModelCard, any Error>] = [:]
 
-  /// An inspector that knows these workflows and the models of this process.
-  public init(library: WorkflowLibrary) { self.library = library }
+  /// An inspector that knows these workflows and models.
+  public init(library: WorkflowLibrary, models: ModelLocator) {
+    self.library = library
+    self.models = models
+  }
 
   /// The percentages of which percentiles are given.
   private static let percentages = [1, 5, 25, 50, 75, 95, 99]
@@ -114,7 +118,7 @@ public final class ScanInspector {
       report.problem = error.description
       return report
     }
-    for model in ModelLocator.current.available { report.models.append(fitness(summary, model.name, model.name)) }
+    for model in models.available { report.models.append(fitness(summary, model.name, model.name)) }
     let format: Workflow.Format = summary.header.format == .png ? .png : .nifti
     for entry in library.available {
       guard let workflow = try? library.workflow(named: entry.name) else { continue }
@@ -137,7 +141,7 @@ public final class ScanInspector {
   /// The card of a model; weights are not read.
   private func card(_ model: String) throws -> ModelCard {
     if let known = cards[model] { return try known.get() }
-    let card = Result { try ModelFile.readCard(ModelLocator.find(model)) }
+    let card = Result { try ModelFile.readCard(models.locate(model)) }
     cards[model] = card
     return try card.get()
   }

@@ -40,12 +40,16 @@ private struct Findings: Encodable {
     let machine = EnvironmentRecord.current(
       isa: ComputeBackend.instructionSet.rawValue, blasCore: ComputeBackend.blasCore, threads: Parallel.threadCount,
       memoryCap: nil)
-    let models = ModelLocator.current.available.map { Model(name: $0.name, path: $0.url.path) }
+    // Settings that are wrong stop every other command; the doctor says so and looks on.
+    var wrong: [String] = []
+    var locator = ModelLocator.current()
+    do { locator = try SettingsInForce.models } catch { wrong = ["the settings cannot be followed: \(error)"] }
+    let models = locator.available.map { Model(name: $0.name, path: $0.url.path) }
     return Findings(
       version: Pellucid.configuration.version, compiler: SoftwareRecord.builtWith, os: machine.os,
       kernel: machine.kernel, processor: machine.cpuModel, threads: machine.threads, instructionSet: machine.isa,
       bestInstructionSet: ComputeBackend.best.rawValue, blas: ComputeBackend.blasConfiguration,
-      blasCore: machine.blasCore, models: models, warnings: warnings(noModel: models.isEmpty))
+      blasCore: machine.blasCore, models: models, warnings: wrong + warnings(noModel: models.isEmpty))
   }
 
   private static func warnings(noModel: Bool) -> [String] {

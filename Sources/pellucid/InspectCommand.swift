@@ -3,6 +3,7 @@ import Cases
 import Configuration
 import DurableFiles
 import Foundation
+import Models
 
 /// `pellucid inspect`: what is this file, and is it whole?
 struct InspectCommand: ParsableCommand {
@@ -23,8 +24,10 @@ struct InspectCommand: ParsableCommand {
   var workflows: String?
 
   func run() throws {
-    let library = WorkflowLibrary.current(first: workflows.map { [URL(fileURLWithPath: $0)] } ?? [])
-    let inspector = ScanInspector(library: library)
+    let settings = try SettingsInForce.read([.workflows: workflows])
+    let inspector = ScanInspector(
+      library: WorkflowLibrary.current(first: settings.workflows.value),
+      models: ModelLocator.current(first: settings.models.value))
     var reports: [ScanReport] = []
     var codes: Set<Int32> = []
     for file in files {

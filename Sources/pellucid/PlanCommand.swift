@@ -4,6 +4,7 @@ import Cases
 import Configuration
 import DurableFiles
 import Foundation
+import Models
 import Pipeline
 
 /// `pellucid plan`: what a batch would do, without doing it.
@@ -19,28 +20,21 @@ struct PlanCommand: ParsableCommand {
       refused alike, their own code.
       """)
 
-  @Argument(help: "Files, folders, patterns, tables.") var inputs: [String]
+  @OptionGroup var inputs: BatchCases
   @Option(name: [.customShort("o"), .long], help: ArgumentHelp("The results tree, if there is one.", valueName: "folder"))
   var results: String?
-  @OptionGroup var treatment: TreatmentFlags
   @Option(help: ArgumentHelp("The spool (default: in the results tree).", valueName: "folder")) var spool: String?
-  @Option(help: ArgumentHelp("Take part I of N of the inputs, such as 1/4.", valueName: "i/n"), transform: Shard.init)
-  var shard: Shard?
-  @Option(within: 0...9, help: "As for batch; changes nothing here.") var priority: Int?
   @Flag(help: "As for batch; changes nothing here.") var failFast = false
   @OptionGroup(title: "Work") var flags: WorkerFlags
 
   func run() throws {
-    ComputeSettings.apply(threads: flags.threadsPerCase)
-    let files = try BatchInputs(inputs).files
-    guard !files.isEmpty else {
-      Terminal.say("pellucid: no image was found; give files or folders with .nii, .nii.gz, .hdr or .png")
-      throw ExitCode(2)
-    }
-    let requests = try treatment.requests(files, shard, workflows: flags.workflows)
-    let library = WorkflowLibrary.current(first: flags.workflows.map { [URL(fileURLWithPath: $0)] } ?? [])
+    let settings = try flags.settings()
+    ComputeSettings.apply(threads: WorkerFlags.threadsPerCase(settings))
+    let requests = try inputs.requests(settings)
     let planner = try CasePlanner(
-      library: library, results: results.map { URL(fileURLWithPath: $0) }, spool: spool.map { URL(fileURLWithPath: $0) }
+      library: WorkflowLibrary.current(first: settings.workflows.value),
+      models: ModelLocator.current(first: settings.models.value), results: results.map { URL(fileURLWithPath: $0) },
+      spool: spool.map { URL(fileURLWithPath: $0) }
     ) { error in (Int((ExitStatus(error) ?? .software).rawValue), ExitStatus.oneLine(error)) }
     StopRequest.install()
     var cases: [CasePlan] = []
@@ -50,7 +44,7 @@ struct PlanCommand: ParsableCommand {
       if !flags.json { show(plan) }
       cases.append(plan)
     }
-    let totals = Totals(cases, jobs: flags.jobs)
+    let totals = Totals(cases, jobs: settings.jobs.value)
     if flags.json { print(try text(cases, totals)) } else { totals.show() }
     try leave(cases)
   }

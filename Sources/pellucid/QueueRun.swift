@@ -1,5 +1,6 @@
 import ArgumentParser
 import BatchQueue
+import Configuration
 import DurableFiles
 import Foundation
 
@@ -9,18 +10,23 @@ import Foundation
 struct QueueRun {
   let spool: Spool
   let flags: WorkerFlags
+  let settings: Settings
   let goal: RunnerOptions.Goal
   var failFast = false
+  var computes = true
   var lease = LeaseTiming()
 
   /// Works to the goal; throws `Interruption` after a stop that came from outside.
   func run(_ source: (any DropSource)? = nil) throws -> RunnerSummary {
     StopRequest.install()
-    var options = flags.options(goal)
+    var options = flags.options(goal, settings)
     options.failFast = failFast
+    options.computes = computes
     options.lease = lease
     let log = QueueLog(quiet: flags.quiet)
-    let runner = try QueueRunner(spool, launch: flags.launch(spool), source: source, options: options) { log.hear($0) }
+    let runner = try QueueRunner(spool, launch: flags.launch(spool, settings), source: source, options: options) {
+      log.hear($0)
+    }
     let summary = try runner.run { StopRequest.signal != 0 }
     log.close()
     return summary
@@ -42,6 +48,7 @@ final class QueueLog {
     case .submitted(let job, nil): note("\(job) queued")
     case .submitted(let job, let state?): note("\(job) known: \(state == .done ? "its result stands" : state.rawValue)")
     case .refused(let failure): warn("a file was refused (\(failure.code)): \(failure.text)")
+    case .waiting(let reason): note("a file is not whole yet: \(reason)")
     case .started(let job, let attempt): note("\(job) started\(attempt > 1 ? ", attempt \(attempt)" : "")")
     case .progress(let job, let done, let total): progress(job, done, total)
     case .committed(let job, let seconds): note("\(job) committed after \(String(format: "%.2f", seconds)) s")

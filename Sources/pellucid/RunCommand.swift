@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import Diffusion
 import DurableFiles
 import Foundation
@@ -20,7 +21,7 @@ struct RunCommand: AsyncParsableCommand {
 
       Exit codes: 0 done, or the same result was already there; 64 usage; 65 bad or unsuitable input; 66 no input; \
       69 no such model; 73 output exists or cannot be made; 74 disk full or I/O error; 75 not enough memory; 77 no \
-      permission; 78 bad model card; 130, 143 stopped.
+      permission; 78 bad model card or settings; 130, 143 stopped.
       """)
 
   @Argument(help: "The image.")
@@ -32,9 +33,11 @@ struct RunCommand: AsyncParsableCommand {
   @OptionGroup(title: "Sampling") var sampling: SamplingFlags
   @OptionGroup(title: "Output") var result: ResultFlags
 
-  @Option(within: threadCounts, help: "Threads; 0 for one per processor. Results do not depend on it.")
-  var threads = 0
-  @Option(help: "Memory bound, such as 8G. It changes the batch, not the result.")
+  @Option(
+    within: threadCounts,
+    help: "Threads; 0 for one per processor (default: as in the settings). Results do not depend on it.")
+  var threads: Int?
+  @Option(help: "Memory bound, such as 8G (default: as in the settings). It changes the batch, not the result.")
   var memory: String?
   @Flag(help: "Restore an input that is far outside what the model is meant for.")
   var force = false
@@ -54,8 +57,9 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    ComputeSettings.apply(threads: threads)
-    let pipeline = ImageToImagePipeline(try request())
+    let settings = try SettingsInForce.read([.threads: threads.map(String.init), .memory: memory])
+    ComputeSettings.apply(threads: settings.threads.value)
+    let pipeline = ImageToImagePipeline(try request(settings))
     guard !dryRun else { return try show(pipeline.plan()) }
     let display = ProgressDisplay(progress)
     let watch = StopWatch()
@@ -71,13 +75,13 @@ struct RunCommand: AsyncParsableCommand {
     try finish(outcome)
   }
 
-  private func request() throws -> RunRequest {
+  private func request(_ settings: Settings) throws -> RunRequest {
     let options = try sampling.options()
     var request = RunRequest(
       input: URL(fileURLWithPath: input), output: URL(fileURLWithPath: output),
-      model: RestorationModel(try PackedModel.read(ModelLocator.find(model))), options: options,
+      model: RestorationModel(try PackedModel.read(SettingsInForce.model(model))), options: options,
       noise: sampling.noise.map { URL(fileURLWithPath: $0) }, dataType: result.dtype.choice, ifExists: result.ifExists,
-      memoryLimit: memory.flatMap(ByteCount.parse), report: result.report, force: force)
+      memoryLimit: settings.memory.value, report: result.report, force: force)
     request.command = repetition(options)
     return request
   }

@@ -1,8 +1,10 @@
 import ArgumentParser
 import BatchQueue
 import Cases
+import Configuration
 import DurableFiles
 import Foundation
+import Models
 
 /// `pellucid verify`: are the results still what their manifests say?
 struct VerifyCommand: ParsableCommand {
@@ -32,7 +34,8 @@ struct VerifyCommand: ParsableCommand {
     help: ArgumentHelp("Check a part of the results, chosen at random, such as 5%.", valueName: "percent"),
     transform: share) var sample: Double?
   @Option(help: ArgumentHelp("The spool (default: in the results tree).", valueName: "folder")) var spool: String?
-  @Option(within: threadCounts, help: "Threads; 0 for one per processor.") var threads = 0
+  @Option(within: threadCounts, help: "Threads; 0 for one per processor (default: as in the settings).")
+  var threads: Int?
   @Flag(help: "Print JSON on stdout.") var json = false
 
   func validate() throws {
@@ -40,9 +43,10 @@ struct VerifyCommand: ParsableCommand {
   }
 
   func run() throws {
-    ComputeSettings.apply(threads: threads)
+    let settings = try SettingsInForce.read([.threads: threads.map(String.init)])
+    ComputeSettings.apply(threads: settings.threads.value)
     StopRequest.install()
-    var options = ResultVerifier.Options()
+    var options = ResultVerifier.Options(models: ModelLocator.current(first: settings.models.value))
     options.rerun = rerun
     options.inputs = inputs.map { URL(fileURLWithPath: $0) }
     options.model = model
