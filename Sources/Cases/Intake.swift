@@ -14,12 +14,12 @@ public struct Intake {
     companions: [".hdr": [".img", ".img.gz"], ".hdr.gz": [".img.gz", ".img"]])
 
   private let spool: Spool
-  private let library: WorkflowLibrary
+  private let choice: WorkflowChoice
   private let shelf: ModelShelf
 
   init(_ spool: Spool, library: WorkflowLibrary, shelf: ModelShelf) {
     self.spool = spool
-    self.library = library
+    choice = WorkflowChoice(library: library, shelf: shelf)
     self.shelf = shelf
   }
 
@@ -52,14 +52,15 @@ public struct Intake {
   private func submit(_ request: IntakeRequest, _ inputs: [Job.Input], _ ending: String, _ folder: BoundFolder) throws
     -> IntakeReply
   {
-    let volume: Volume
-    do { volume = try VolumeFile.read(spool.url(of: inputs[0])) } catch {
+    // All of it is read and checked, and none of it kept: an intake takes the same memory whatever is dropped.
+    let scan: VolumeSummary
+    do { scan = try VolumeFile.inspect(spool.url(of: inputs[0])).summary } catch {
       guard let error = error as? VolumeError else { throw error }
       if !request.announced, error.kind == .truncated || error.kind == .empty { return .incomplete(error.shortReason) }
       return .refused(Failure(kind: .permanent, code: 65, text: error.shortReason))
     }
-    let format: Workflow.Format = volume.header.format == .png ? .png : .nifti
-    let work = try work(request, format, ending, folder)
+    let format: Workflow.Format = scan.header.format == .png ? .png : .nifti
+    let work = try choice.work(request, format, ending, folder)
     let model = try shelf.described(work.workflow.model)
     let plan = try work.request(input: spool.url(of: inputs[0]), in: spool.results.root, model: model)
     let job = Job(
@@ -99,39 +100,6 @@ public struct Intake {
       }
     }
     throw VolumeError(.truncated, "the image file of the pair is missing; put it beside its header")
-  }
-
-  private func work(_ request: IntakeRequest, _ format: Workflow.Format, _ ending: String, _ folder: BoundFolder) throws
-    -> CaseWork
-  {
-    var override = WorkflowOverride()
-    if let options = request.options {
-      let file = try folder.file(options)
-      override = try WorkflowOverride(
-        yaml: Data(try file.read(at: 0, count: 1 << 20)), name: "options beside the file (NAME.pellucid.yaml)")
-    }
-    var workflow: Workflow
-    if let name = override.workflow {
-      workflow = try library.workflow(named: name)
-    } else if let instructions = request.instructions {
-      workflow = try JSONDecoder().decode(Workflow.self, from: instructions)
-    } else if request.choosesByFolder, let name = folderName(request.path) {
-      workflow = try library.workflow(named: name)
-    } else {
-      workflow = try library.matching(fileName: request.path.lastName, format: format)
-    }
-    workflow = workflow.applying(override)
-    return CaseWork(
-      workflow: workflow, modelSha256: try shelf.described(workflow.model).sha256, inputEnding: ending)
-  }
-
-  /// The workflow that the first folder names, if there is one; `new/` is not counted.
-  private func folderName(_ path: RelativePath) -> String? {
-    var names = path.names.dropLast()
-    if names.first == Array("new".utf8) { names.removeFirst() }
-    guard let first = names.first else { return nil }
-    let name = String(decoding: first, as: UTF8.self)
-    return library.available.contains { $0.name == name } ? name : nil
   }
 }
 

@@ -159,8 +159,19 @@ public struct RunPlan: Codable, Sendable, Equatable {
   public var predictedMemory: Int
   /// Base names of the files to be made.
   public var outputs: [String]
+  /// The most bytes that the volumes to be written can take.
+  public var outputBytes: Int
   /// Remarks.
   public var warnings: [String]
   /// What the job's result depends on, as a digest.
   public var jobKey: String
+}
+
+extension RunPlan {
+  /// What a run would do with a volume of which only the summary is known; nothing is read, and no place is looked at.
+  ///
+  /// `inputs` are the SHA-256 of the volume's files. Throws what refuses the input, as a run does.
+  public init(_ request: RunRequest, for volume: VolumeSummary, inputs: [String]) throws {
+    self = try PlannedJob(request, volume, noise: nil, inputs: inputs).plan
+  }
 }

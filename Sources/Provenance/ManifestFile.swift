@@ -97,6 +97,22 @@ extension Manifest {
     }
   }
 
+  /// What in the manifest contradicts itself, one line each; empty for one that is as it was written.
+  ///
+  /// The digests that follow from its parts are computed again, so that no parameter, input or model can be changed alone.
+  public func inconsistencies() throws -> [String] {
+    var found: [String] = []
+    if try CanonicalJSON.digest(of: parameters) != parametersSha256 {
+      found.append("the manifest's parameters do not have the digest that it states")
+    }
+    let key = try Self.jobKey(
+      inputs: inputs.map(\.sha256), weightsSha256: model.weightsSha256, parameters: parameters,
+      numericVersion: software.numericVersion)
+    if key != jobKey { found.append("the manifest's key does not follow from its inputs, model and parameters") }
+    if outputs.isEmpty { found.append("the manifest lists no output") }
+    return found
+  }
+
   /// Hashes the outputs in `folder` again and compares.
   public func verify(in folder: URL) -> VerificationReport {
     let problems = outputs.compactMap { output -> VerificationReport.Problem? in

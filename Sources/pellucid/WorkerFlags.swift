@@ -58,11 +58,15 @@ struct WorkerFlags: ParsableArguments {
     return options
   }
 
-  func launch(_ spool: Spool, _ settings: Settings) -> ServerLaunch {
+  /// Threads that each case gets.
+  static func threadsPerCase(_ settings: Settings) -> Int {
     let share = max(1, ProcessInfo.processInfo.activeProcessorCount / settings.jobs.value)
-    let threads = settings.threads.value > 0 ? settings.threads.value : share
+    return settings.threads.value > 0 ? settings.threads.value : share
+  }
+
+  func launch(_ spool: Spool, _ settings: Settings) -> ServerLaunch {
     var arguments = ["serve-cases", "--spool", spool.root.path(percentEncoded: false), "--parent", String(getpid())]
-    arguments += ["--threads", String(threads)]
+    arguments += ["--threads", String(Self.threadsPerCase(settings))]
     if let workflows { arguments += ["--workflows", workflows] }
     let executable = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
     return ServerLaunch(executable: executable, arguments: arguments)
