@@ -21,7 +21,8 @@ struct StrictMapping {
       guard keys.contains(name) else {
         let place = path.isEmpty ? "" : " in \(path)"
         throw Self.error(
-          "unknown key \"\(name)\"\(place): did you mean \"\(Self.nearest(to: name, in: keys))\"?", key.mark)
+          "unknown key \"\(name)\"\(place): did you mean \"\(Self.nearest(to: String(name.prefix(80)), in: keys))\"?",
+          key.mark)
       }
       values[name] = value
     }
@@ -50,13 +51,13 @@ struct StrictMapping {
 
   func int(_ key: String, in range: ClosedRange<Int>, default fallback: Int? = nil) throws -> Int {
     try value(key, fallback, "a whole number in \(range.lowerBound)...\(range.upperBound)") { node in
-      node.int.flatMap { range.contains($0) ? $0 : nil }
+      Self.int(node).flatMap { range.contains($0) ? $0 : nil }
     }
   }
 
   func double(_ key: String, in range: ClosedRange<Double>, default fallback: Double? = nil) throws -> Double {
     try value(key, fallback, "a number in \(range.lowerBound)...\(range.upperBound)") { node in
-      node.float.flatMap { range.contains($0) ? $0 : nil }
+      Self.double(node).flatMap { range.contains($0) ? $0 : nil }
     }
   }
 
@@ -71,11 +72,11 @@ struct StrictMapping {
   }
 
   func doubles(_ key: String) throws -> [Double] {
-    try list(key, "numbers") { $0.float }
+    try list(key, "numbers", Self.double)
   }
 
   func ints(_ key: String) throws -> [Int] {
-    try list(key, "whole numbers") { $0.int }
+    try list(key, "whole numbers", Self.int)
   }
 
   func strings(_ key: String) throws -> [String] {
@@ -88,7 +89,7 @@ struct StrictMapping {
     guard let mapping = try node(key).mapping else { throw Self.error("\(name(key)) must be a mapping", mark) }
     var result: [String: Double] = [:]
     for (name, value) in mapping {
-      guard let text = name.string, let number = value.float else {
+      guard let text = name.string, let number = Self.double(value) else {
         throw Self.error("\(self.name(key)).\(name.string ?? "?") must be a number", value.mark)
       }
       result[text] = number
@@ -123,6 +124,11 @@ struct StrictMapping {
     guard let value = convert(node) else { throw Self.error("\(name(key)) must be \(what)", node.mark) }
     return value
   }
+
+  // YAML 1.1 has numbers to base 60 (1:30 is 90): nobody means them here, and Yams traps when one is too large.
+  private static func isBase60(_ node: Node) -> Bool { node.scalar?.string.contains(":") == true }
+  private static func int(_ node: Node) -> Int? { isBase60(node) ? nil : node.int }
+  private static func double(_ node: Node) -> Double? { isBase60(node) ? nil : node.float }
 
   private static func error(_ message: String, _ mark: Mark?) -> TrainingError {
     TrainingError(.configuration, (mark.map { "line \($0.line): " } ?? "") + message)

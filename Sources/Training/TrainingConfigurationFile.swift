@@ -9,6 +9,15 @@ extension TrainingConfiguration {
   ///
   /// Throws `TrainingError` with the line of what is wrong.
   public init(yaml text: String) throws {
+    do {
+      try self.init(parsing: text)
+    } catch let error as TrainingError {
+      // Keys and values of the file stand in messages, whatever is in them.
+      throw TrainingError(error.kind, FileError.printable(String(error.description.prefix(500))))
+    }
+  }
+
+  private init(parsing text: String) throws {
     // Aliases of aliases cost a YAML reader hours; no configuration needs them.
     if let match = text.firstMatch(of: /(?:^|[\s,\[{:?])([&*][A-Za-z0-9_]+)/) {
       throw TrainingError(.configuration, "anchors and aliases such as \(match.1) are not read: write the value out")
