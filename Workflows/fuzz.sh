@@ -50,9 +50,11 @@ if ! find -L "$resources" -name 'libclang_rt.fuzzer-*.a' 2>/dev/null | grep -q .
   exit 1
 fi
 # Coverage and AddressSanitizer in our Swift and C alike; testability, because gzip is fuzzed inside its room.
+# Not `--sanitize` twice: SwiftPM passes the two on in any order, and the Swift compiler obeys the last alone.
 if [ "${FUZZ_BUILD:-yes}" != no ]; then
   PELLUCID_FUZZ=1 "$swift" build -c release --product Fuzz --scratch-path "$build" --sanitize=fuzzer \
-    --sanitize=address -Xswiftc -enable-testing -Xswiftc -use-ld=lld
+    -Xswiftc -sanitize=fuzzer,address -Xcc -fsanitize=fuzzer-no-link,address -Xswiftc -enable-testing \
+    -Xswiftc -use-ld=lld
 fi
 
 # Inputs are files in memory. Swift's own crash reports would wait for a process that libFuzzer has stopped.
