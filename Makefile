@@ -6,7 +6,7 @@ SWIFT := $(shell command -v swift || echo /opt/swift/usr/bin/swift)
 ARROWS := --explicit-target-dependency-import-check error
 RELEASE := .build/release/pellucid
 
-.PHONY: help setup build release viewer test lint format demo bench docs clean
+.PHONY: help setup build release viewer test lint format demo bench docs fuzz clean
 
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -40,8 +40,11 @@ demo: release ## Denoise the sample CT in two ways and leave pictures, reports a
 bench: release ## Compare with PyTorch, ONNX Runtime and OpenVINO (half an hour, 6 GB); rewrites Docs/Benchmarks.md.
 	@Workflows/bench/bench.sh $(RELEASE)
 
+fuzz: setup ## Fuzz the readers of untrusted files: `make fuzz SECONDS=60 TARGET=nifti`; all of them unless told.
+	@SWIFT=$(SWIFT) Workflows/fuzz.sh $(or $(TARGET),all) $(or $(SECONDS),60)
+
 docs: release ## Write Docs/Commands.md from the executable's own help.
 	@Workflows/commands.sh $(RELEASE) > Docs/Commands.md && echo "wrote Docs/Commands.md"
 
 clean: ## Remove everything that was built or made by the demo.
-	rm -rf .build demo-output
+	rm -rf .build .build-fuzz demo-output

@@ -164,3 +164,15 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+/// `make fuzz` sets this; no other build has the fuzzed executable or knows of it.
+if Context.environment["PELLUCID_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: [
+        "Volumes", "Models", "Training", "Provenance", "Diffusion", "TensorCore", "DurableFiles", "CZlib",
+      ],
+      path: "Tests/Fuzz", exclude: ["Seeds", "Dictionaries", "README.md", "make_seeds.py"],
+      swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

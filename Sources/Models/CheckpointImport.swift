@@ -48,6 +48,14 @@ public struct CheckpointImport: Sendable {
       throw ModelError(
         .refused, "the network in \(archive.name) has \(scalars) parameters; at most \(1 << 30) are read")
     }
+    // A view may name one number a thousand million times; torch.save writes every parameter out. The floor lets small
+    // networks be made of such views.
+    guard scalars <= max(archive.byteCount, 1 << 24) else {
+      throw ModelError(
+        .refused,
+        "\(archive.name) has \(archive.byteCount) bytes, which cannot hold the \(scalars) parameters of its network; "
+          + "save the state dict with torch.save")
+    }
     let byName = Dictionary(uniqueKeysWithValues: choice.tensors.map { ($0.name, $0.tensor) })
     var broken: [String] = []
     let pairs = try network.parameterShapes.map { name, _ in

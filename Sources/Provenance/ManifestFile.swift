@@ -42,6 +42,9 @@ public struct VerificationReport: Sendable, Equatable {
 }
 
 extension Manifest {
+  /// A manifest of a thousand outputs has some 2 MB.
+  private static let largestFile = 64 << 20
+
   /// Endings that are dropped from an output's name; `.nii.gz` is one ending.
   private static let endings = [".nii.gz", ".hdr.gz", ".img.gz", ".nii", ".hdr", ".img", ".png"]
 
@@ -80,14 +83,21 @@ extension Manifest {
 
   /// Reads a manifest.
   public static func read(_ url: URL) throws -> Manifest {
-    guard let data = try? Data(contentsOf: url) else {
+    // Not by Foundation: it would wait for a pipe's writer, and read whatever size a file has.
+    guard let file = try? RegularFile(url) else {
       throw ProvenanceError(.missing, "no manifest at \(url.lastPathComponent)")
     }
+    guard file.byteCount <= largestFile else {
+      throw ProvenanceError(.unreadable, "\(url.lastPathComponent) is too large to be a manifest")
+    }
     do {
+      let data = Data(try file.read(at: 0, count: file.byteCount))
       let manifest = try JSONDecoder().decode(Manifest.self, from: data)
       guard manifest.schema == currentSchema else {
         throw ProvenanceError(
-          .unreadable, "\(url.lastPathComponent) is of format \(manifest.schema); this version reads \(currentSchema)")
+          .unreadable,
+          "\(url.lastPathComponent) is of format \(FileError.printable(String(manifest.schema.prefix(80)))); "
+            + "this version reads \(currentSchema)")
       }
       return manifest
     } catch let error as ProvenanceError {

@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import Glibc
 import Provenance
 import TestSupport
 import Testing
@@ -92,6 +93,17 @@ private func manifest(
       try future.write(to: url)
       #expect { try Manifest.read(url) } throws: {
         ($0 as? ProvenanceError)?.description.contains("manifest/2") == true
+      }
+      let pipe = folder.appendingPathComponent("pipe")
+      #expect(mkfifo(pipe.path(percentEncoded: false), 0o600) == 0)
+      #expect { try Manifest.read(pipe) } throws: { ($0 as? ProvenanceError)?.kind == .missing }
+      future.schema = "\u{1B}[2J\n" + String(repeating: "x", count: 5000)
+      try future.write(to: url)
+      #expect {
+        try Manifest.read(url)
+      } throws: { error in
+        guard let text = (error as? ProvenanceError)?.description else { return false }
+        return text.count < 300 && text.unicodeScalars.allSatisfy { $0.value >= 0x20 }
       }
     }
   }

@@ -48,6 +48,11 @@ import Testing
     ("kind: data, skip", "kind: noise, skip", "neither"),
     ("seed: 7", "labels: uniform-0", "uniform"),
     ("seed: 7", "labelWeights: [1, 2]", "11"),
+    ("seed: 7", "seed: 1:30", "whole number"),
+    ("seed: 7", "seed: 9:9:9:9:9:9:9:9:9:9:9:9:9:9:9:9", "whole number"),
+    ("levels: [0.05, 0.1]", "levels: [0:30]", "numbers"),
+    ("seed: 7", "\"se\\ned\": 7", "\"seed\""),
+    ("seed: 7", "labels: \"uni\\nform\"", "uniform-K"),
   ]
 
   @Test(arguments: mistakes.indices) func `a mistake is refused with the line or the key that was meant`(index: Int) {
@@ -63,6 +68,12 @@ import Testing
       if !error.description.contains(mistake.says) { Issue.record("\(error.description)") }
       return !error.description.contains("\n")
     }
+  }
+
+  @Test func `a key as long as the file is refused at once, with a short message`() {
+    #expect {
+      try TrainingConfiguration(yaml: String(repeating: "k", count: 900) + ": 1\n")
+    } throws: { ($0 as? TrainingError).map { $0.description.count <= 500 } == true }
   }
 
   @Test func `what is not YAML is refused`() {
