@@ -66,6 +66,8 @@ public struct Intake {
     let job = Job(
       key: try plan.jobKey(inputs: inputs.map(\.sha256)), priority: request.priority ?? work.workflow.priority,
       sequence: request.sequence, retries: work.workflow.retries, inputs: inputs)
+    // Before the job is there, or a crash between the two would leave it without its names.
+    try BIDSView.remember(request.path, of: folder, as: job.id, in: spool)
     switch try spool.submit(job, work: try work.encoded()) {
     case .new: return .job(job.id, known: nil)
     case .known(let state): return .job(job.id, known: state)

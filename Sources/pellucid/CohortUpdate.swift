@@ -1,4 +1,5 @@
 import BatchQueue
+import Cases
 import DurableFiles
 import Foundation
 import Provenance
@@ -20,7 +21,10 @@ enum CohortUpdate {
 
   /// The same, where a failure must not look like a failure of the work.
   static func tryToMake(_ spool: Spool) {
-    do { try make(spool.results.root, spool: spool) } catch {
+    do {
+      try BIDSView.update(spool)
+      try make(spool.results.root, spool: spool)
+    } catch {
       Terminal.say("pellucid: warning: W-REPORT: the page over all cases was not made: \(ExitStatus.oneLine(error))")
     }
   }
