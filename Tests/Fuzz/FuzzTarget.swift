@@ -69,9 +69,9 @@ enum FuzzTarget: String, CaseIterable {
 
   private static func safetensors(_ bytes: [UInt8]) throws {
     let url = InputFile.write(bytes, "input.safetensors")
-    do { _ = try SafetensorsFile(url).tensors() } catch { checkRefusal(error) }
     do { _ = try ModelFile.readCard(url) } catch { checkRefusal(error) }
-    _ = try ModelFile.read(url)
+    do { _ = try ModelFile.read(url) } catch { checkRefusal(error) }
+    _ = try SafetensorsFile(url).tensors()
   }
 
   private static func card(_ bytes: [UInt8]) throws {
