@@ -13,7 +13,7 @@ extension TrainingConfiguration {
       try self.init(parsing: text)
     } catch let error as TrainingError {
       // Keys and values of the file stand in messages, whatever is in them.
-      throw TrainingError(error.kind, FileError.printable(String(error.description.prefix(500))))
+      throw TrainingError(error.kind, FileError.printable(error.description, limit: 500))
     }
   }
 

@@ -120,7 +120,8 @@ func checkRefusal(_ error: any Error) {
   case let error as ProvenanceError: text = error.description
   default: fatalError("an error that nobody expects: \(type(of: error)) \(error)")
   }
-  promise(text.count <= 2000, "an error of \(text.count) characters")
+  let length = text.unicodeScalars.count
+  promise(length <= 2000, "an error of \(length) characters")
   promise(
     text.unicodeScalars.allSatisfy { $0.properties.generalCategory != .control },
     "an error with control characters: \(text.debugDescription)")
