@@ -11,8 +11,9 @@ build=.build-fuzz
 run=${FUZZ_RUN:-$build/run}
 all=(nifti gzip png safetensors card pickle checkpoint yaml manifest)
 
-# The last number after a word in a log.
-number() { grep -aoE "(^| )$1: +[0-9]+" "$2" | tail -n 1 | grep -oE '[0-9]+$' || echo 0; }
+# What a log says under a name: all numbers added up, or the largest. A log has one run after the other: a finding ends a run.
+sum() { grep -aoE "(^| )$1: +[0-9]+" "$2" | awk '{ n += $NF } END { print n + 0 }'; }
+most() { grep -aoE "(^| )$1: +[0-9]+" "$2" | awk '$NF > n { n = $NF } END { print n + 0 }'; }
 
 table() {
   echo "| reader | seconds | executions | per second | accepted | edges | features | corpus | slowest, s | peak MiB | findings |"
@@ -20,15 +21,12 @@ table() {
   for target in "${all[@]}"; do
     log=$run/$target/log
     [ -e "$log" ] || continue
-    executions=$(number stat::number_of_executed_units "$log")
-    # While it runs, or after a crash, the last status line is all there is.
-    [ "$executions" != 0 ] || executions=$(grep -aoE '^#[0-9]+' "$log" | tail -n 1 | tr -d '#')
-    findings=$(find "$run/$target/findings" -type f | wc -l)
-    seconds=$(grep -aoE 'Done [0-9]+ runs in [0-9]+' "$log" | tail -n 1 | grep -oE '[0-9]+$' || echo '')
-    echo "| $target | $seconds | $executions | $(number stat::average_exec_per_sec "$log")" \
-      "| $(number stat::accepted_inputs "$log") | $(number cov "$log") | $(number ft "$log")" \
-      "| $(number corp "$log") | $(number stat::slowest_unit_time_sec "$log")" \
-      "| $(number stat::peak_rss_mb "$log") | $findings |"
+    seconds=$(sum stat::seconds "$log")
+    executions=$(sum stat::number_of_executed_units "$log")
+    echo "| $target | $seconds | $executions | $((seconds > 0 ? executions / seconds : 0))" \
+      "| $(sum stat::accepted_inputs "$log") | $(most cov "$log") | $(most ft "$log") | $(most corp "$log")" \
+      "| $(most stat::slowest_unit_time_sec "$log") | $(most stat::peak_rss_mb "$log")" \
+      "| $(find "$run/$target/findings" -type f | wc -l) |"
   done
 }
 
@@ -65,12 +63,21 @@ for target in "${targets[@]}"; do
   folder=$run/$target
   mkdir -p "$folder/corpus" "$folder/findings"
   dictionary=Tests/Fuzz/Dictionaries/$target.dict
-  options=(-max_total_time="$seconds" -timeout=2 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=16384
-    -print_final_stats=1 -artifact_prefix="$folder/findings/")
+  options=(-timeout=2 -rss_limit_mb=2048 -malloc_limit_mb=512 -max_len=16384 -print_final_stats=1
+    -artifact_prefix="$folder/findings/")
   [ ! -e "$dictionary" ] || options+=(-dict="$dictionary")
   echo "fuzz: $target for $seconds s"
-  PELLUCID_FUZZ_TARGET=$target "$build/release/Fuzz" "${options[@]}" "$folder/corpus" "Tests/Fuzz/Seeds/$target" \
-    >"$folder/log" 2>&1 || echo "fuzz: $target has a finding: see $folder/log and $folder/findings" >&2
+  : >"$folder/log"
+  end=$((SECONDS + seconds))
+  # A finding ends libFuzzer, so it is started again for the time that is left; ten findings are enough for once.
+  for _ in {1..10}; do
+    begin=$SECONDS
+    [ "$begin" -lt "$end" ] || break
+    PELLUCID_FUZZ_TARGET=$target "$build/release/Fuzz" -max_total_time=$((end - begin)) "${options[@]}" \
+      "$folder/corpus" "Tests/Fuzz/Seeds/$target" >>"$folder/log" 2>&1 ||
+      echo "fuzz: $target has a finding: see $folder/log and $folder/findings" >&2
+    echo "stat::seconds: $((SECONDS - begin))" >>"$folder/log"
+  done
 done
 table
 ! find "$run" -path '*/findings/*' -type f | grep -q .

@@ -62,6 +62,17 @@ public struct FileError: Error, Equatable, CustomStringConvertible {
     }
   }
 
+  /// Text from outside as it may stand in a one-line message, with at most `limit` Unicode scalars and `…` where it is cut.
+  package static func printable(_ text: String, limit: Int) -> String {
+    var start = String.UnicodeScalarView()
+    start.append(contentsOf: text.unicodeScalars.prefix(limit))
+    let clean = printable(String(start)).unicodeScalars
+    if clean.count <= limit && text.unicodeScalars.count <= limit { return String(clean) }
+    start = String.UnicodeScalarView()
+    start.append(contentsOf: clean.prefix(limit))
+    return String(start) + "…"
+  }
+
   /// A path as it may stand in a one-line message: control characters (line breaks, escape sequences) and direction
   /// marks are shown as `\u{…}`.
   package static func printable(_ path: String) -> String {

@@ -8,7 +8,7 @@ extension ModelCard {
   public init(json text: String, from source: String) throws {
     func bad(_ what: String) -> ModelError {
       // Names and values of the card stand in messages, whatever is in them.
-      let reason = FileError.printable(String(what.prefix(500)))
+      let reason = FileError.printable(what, limit: 500)
       return ModelError(.card, "the model card of \(source) cannot be used: \(reason)")
     }
     let tree: JSONValue

@@ -96,7 +96,7 @@ extension Manifest {
       guard manifest.schema == currentSchema else {
         throw ProvenanceError(
           .unreadable,
-          "\(url.lastPathComponent) is of format \(FileError.printable(String(manifest.schema.prefix(80)))); "
+          "\(url.lastPathComponent) is of format \(FileError.printable(manifest.schema, limit: 80)); "
             + "this version reads \(currentSchema)")
       }
       return manifest

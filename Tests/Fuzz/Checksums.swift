@@ -14,37 +14,48 @@ extension FuzzTarget {
     }
   }
 
-  /// The CRC-32 of every chunk.
+  /// The CRC-32 of every chunk, and the Adler-32 of pixels that lie in one chunk.
   private func sealPNG(_ bytes: UnsafeMutableBufferPointer<UInt8>) {
     var at = 8
     while at + 12 <= bytes.count {
       let length = bytes[at..<at + 4].reduce(0) { $0 << 8 | Int($1) }
       guard length <= bytes.count - at - 12 else { return }
       let end = at + 8 + length
-      put(UInt64(UInt32(truncatingIfNeeded: checksum(bytes, at + 4..<end)).byteSwapped), 4, bytes, end)
+      if length > 6, bytes[at + 4..<at + 8].elementsEqual("IDAT".utf8),
+        let (plain, after) = inflatedRaw(bytes, at + 10..<end), after + 4 <= end
+      {
+        put(UInt64(UInt32(adler32(1, plain, UInt32(plain.count))).byteSwapped), 4, bytes, after)
+      }
+      put(UInt64(UInt32(checksum(bytes, at + 4..<end)).byteSwapped), 4, bytes, end)
       at = end + 4
     }
   }
 
   /// CRC-32 and length of the first member, if its header has no optional parts.
   private func sealGzip(_ bytes: UnsafeMutableBufferPointer<UInt8>) {
-    guard bytes.count > 18, bytes[3] == 0 else { return }
-    var stream = z_stream()
-    guard inflateInit2_(&stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else { return }
-    defer { inflateEnd(&stream) }
-    var plain = [UInt8](repeating: 0, count: 1 << 20)
-    stream.next_in = bytes.baseAddress! + 10
-    stream.avail_in = UInt32(bytes.count - 10)
-    let code = plain.withUnsafeMutableBufferPointer { target in
-      stream.next_out = target.baseAddress
-      stream.avail_out = UInt32(target.count)
-      return inflate(&stream, Z_FINISH)
-    }
-    guard code == Z_STREAM_END, stream.avail_in >= 8 else { return }
-    let (end, length) = (bytes.count - Int(stream.avail_in), Int(stream.total_out))
-    put(UInt64(crc32(0, plain, UInt32(length))), 4, bytes, end)
-    put(UInt64(length), 4, bytes, end + 4)
+    guard bytes.count > 18, bytes[3] == 0, let (plain, after) = inflatedRaw(bytes, 10..<bytes.count),
+      after + 8 <= bytes.count
+    else { return }
+    put(UInt64(crc32(0, plain, UInt32(plain.count))), 4, bytes, after)
+    put(UInt64(plain.count), 4, bytes, after + 4)
   }
+}
+
+/// What a raw deflate stream holds (up to 1 MiB), and where it ends; nil if it is none.
+private func inflatedRaw(_ bytes: UnsafeMutableBufferPointer<UInt8>, _ range: Range<Int>) -> ([UInt8], end: Int)? {
+  var stream = z_stream()
+  guard inflateInit2_(&stream, -15, ZLIB_VERSION, Int32(MemoryLayout<z_stream>.size)) == Z_OK else { return nil }
+  defer { inflateEnd(&stream) }
+  var plain = [UInt8](repeating: 0, count: 1 << 20)
+  stream.next_in = bytes.baseAddress! + range.lowerBound
+  stream.avail_in = UInt32(range.count)
+  let code = plain.withUnsafeMutableBufferPointer { target in
+    stream.next_out = target.baseAddress
+    stream.avail_out = UInt32(target.count)
+    return inflate(&stream, Z_FINISH)
+  }
+  guard code == Z_STREAM_END else { return nil }
+  return (Array(plain[..<Int(stream.total_out)]), range.upperBound - Int(stream.avail_in))
 }
 
 /// What zlib's own gzip reader makes of some bytes, all members; nil if it refuses them.

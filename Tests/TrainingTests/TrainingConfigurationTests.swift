@@ -71,9 +71,16 @@ import Testing
   }
 
   @Test func `a key as long as the file is refused at once, with a short message`() {
+    // A letter with a thousand accents is one character, and a character that cannot be shown becomes several.
+    for key in [String(repeating: "k", count: 9000), "e" + String(repeating: "\u{301}", count: 9000)] {
+      #expect {
+        try TrainingConfiguration(yaml: key + ": 1\n")
+      } throws: { ($0 as? TrainingError).map { $0.description.unicodeScalars.count <= 501 } == true }
+    }
+    let escaped = "\"" + String(repeating: "\\x01", count: 900) + "\": 1\n"
     #expect {
-      try TrainingConfiguration(yaml: String(repeating: "k", count: 900) + ": 1\n")
-    } throws: { ($0 as? TrainingError).map { $0.description.count <= 500 } == true }
+      try TrainingConfiguration(yaml: escaped)
+    } throws: { ($0 as? TrainingError).map { $0.description.unicodeScalars.count <= 501 } == true }
   }
 
   @Test func `what is not YAML is refused`() {
