@@ -7,7 +7,7 @@ struct CohortPage {
   let rows: [CohortRow]
   let outliers: CohortOutliers
 
-  /// Columns with figures: what a person compares between cases. The others are in `cohort.tsv`.
+  /// Columns with figures: what a person compares between cases, while the others are in `cohort.tsv`.
   private static let shown = [
     "noiseBefore", "noiseAfter", "interSliceAfter", "residualDeviation", "residualAutocorrelation",
   ]

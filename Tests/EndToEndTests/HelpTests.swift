@@ -8,7 +8,7 @@ struct HelpTests {
     try Scene.withoutModel { folder in
       let outcome = try Executable.run(["--help"], in: folder)
       #expect(outcome.exitCode == 0)
-      for command in ["bench", "compare", "degrade", "doctor", "evaluate", "models", "run", "train"] {
+      for command in ["bench", "compare", "degrade", "doctor", "evaluate", "models", "report", "run", "train"] {
         #expect(
           outcome.standardOutput.split(separator: "\n").contains { $0.hasPrefix("  \(command) ") && $0.count > 25 },
           "\(command) is missing")
