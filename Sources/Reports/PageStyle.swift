@@ -45,7 +45,8 @@ enum PageStyle {
       @media print{:root{color-scheme:light;--background:#fff;--panel:#fff;--rule:#bbb;--text:#000;--dim:#333;--before:#8a4b00;
       --after:#00557f;--alert:#8a1f00;--good:#00552b;--banner:#fff;--on-banner:#000}
       body{font-size:10pt}main{max-width:none;padding:0}.banner{position:static;border:1.5pt solid #6d1f0c}
-      h2{margin-top:1rem;break-after:avoid}figure,.keys div,tr{break-inside:avoid}button,.screen{display:none!important}}
+      h2{margin-top:1rem}h2,h3{break-after:avoid}
+      .keys{grid-template-columns:repeat(4,1fr)}@page{margin:12mm}figure,.keys div,tr{break-inside:avoid}button,.screen{display:none!important}}
       """
 
   /// What only case pages have: pictures to compare, and the viewer.
@@ -92,7 +93,8 @@ enum PageStyle {
     #viewer fieldset{border:0;padding:0;margin:0 1rem 0 0;display:flex;gap:.4rem;align-items:center;flex-wrap:wrap}
     #viewer legend{float:left;margin-right:.5rem;color:var(--dim);font-size:.9rem}
     #viewer output{display:block;min-height:1.6em;font-size:.9rem;color:var(--dim)}
-    @media print{.scroll{overflow:visible}.js .second{position:relative;mask:none}.js .line{display:none}
+    @media print{.tools,.slide,.js #viewer{display:none!important}.pair{grid-template-columns:2fr 1fr}
+    .stage{grid-template-columns:1fr 1fr}.scroll{overflow:visible}.js .second{position:relative;mask:none}.js .line{display:none}
     .js .stage{display:grid}.layer{--mark-before:#ffb454;--mark-after:#6fd3ff}.scroll .still,.js .scroll .stage{min-width:0}
     img,.still,.stage{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
     """
