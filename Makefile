@@ -23,8 +23,10 @@ release: setup ## Build the optimised executable.
 viewer: ## Fetch the interactive viewer for reports (1.7 MB from PyPI, pinned by digest) into Workflows/viewer/.
 	@Workflows/viewer/build.sh
 
-test: setup ## Build and run all tests.
-	$(SWIFT) test --disable-xctest $(ARROWS)
+test: ## Install what tests need (a browser and the viewer too), build, and run all tests.
+	@Workflows/setup.sh --tests
+	@Workflows/viewer/build.sh
+	PELLUCID_REQUIRE_BROWSER=1 $(SWIFT) test --disable-xctest $(ARROWS)
 
 lint: ## Check the formatting and a few rules of the house.
 	$(SWIFT) format lint --strict -r -p Package.swift Sources Tests

@@ -1,6 +1,7 @@
 #!/bin/bash
-# Makes sure that what Pellucid builds against is here: Swift, and five system libraries.
-# Installs the libraries with apt where they are missing; does nothing, and needs no network, where they are not.
+# Makes sure that what Pellucid builds against is here: Swift, and five system libraries; with --tests also what only
+# tests need: a browser with a font, and pip for the viewer.
+# Installs with apt what is missing; does nothing, and needs no network, where nothing is.
 set -euo pipefail
 
 swift=$(command -v swift || echo /opt/swift/usr/bin/swift)
@@ -18,6 +19,11 @@ pkg-config --exists openblas 2>/dev/null || missing+=(libopenblas-dev)
 pkg-config --exists libpng 2>/dev/null || missing+=(libpng-dev)
 pkg-config --exists zlib 2>/dev/null || missing+=(zlib1g-dev)
 [ -e /usr/include/nifti/nifti2_io.h ] && ls /usr/lib/*/libnifti2.so >/dev/null 2>&1 || missing+=(libnifti-dev)
+if [ "${1:-}" = --tests ]; then
+  command -v chromium chromium-browser google-chrome >/dev/null || missing+=(chromium)
+  [ -n "$(find /usr/share/fonts -name '*.[to]tf' -print -quit 2>/dev/null)" ] || missing+=(fonts-dejavu-core)
+  python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
+fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then

@@ -42,17 +42,18 @@ struct CaseFigures {
 
   /// The standard deviation over samples, where there is one.
   var deviations: String {
-    let sheets = ([pictures.large] + pictures.overviews).compactMap { sheet in
+    guard let large = pictures.large.deviation else { return "" }
+    let sheets = pictures.overviews.compactMap { sheet in
       sheet.deviation.map {
         "<h3>\(heading(sheet))</h3>\(still(sheet, $0, map: .ember, caption: cuts(sheet)))"
       }
     }
-    guard !sheets.isEmpty else { return "" }
     let top = Double(pictures.deviationReach)
     return """
       <section><h2>Uncertainty: standard deviation over samples</h2>
       <p>Where samples of the model disagree, the result is the model's guess more than the scan's content.</p>
       \(ColourMap.ember.legend(quantity(0, unit), quantity(top / 2, unit), quantity(top, unit), title: "Colours of the deviation"))
+      <div class="pair">\(still(pictures.large, large, map: .ember, caption: cuts(pictures.large)))</div>
       \(sheets.joined(separator: "\n"))</section>
       """
   }

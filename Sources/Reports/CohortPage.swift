@@ -7,7 +7,7 @@ struct CohortPage {
   let rows: [CohortRow]
   let outliers: CohortOutliers
 
-  /// Columns with figures: what a person compares between cases. The others are in `cohort.tsv`.
+  /// Columns with figures: what a person compares between cases, while the others are in `cohort.tsv`.
   private static let shown = [
     "noiseBefore", "noiseAfter", "interSliceAfter", "residualDeviation", "residualAutocorrelation",
   ]
@@ -62,7 +62,7 @@ struct CohortPage {
   private var table: String {
     let titles =
       [("Case", "text"), ("State", "text")]
-      + Self.figures.map { ("\($0.title)\($0.isIntensity ? ", HU or a.u." : "")", "number") }
+      + Self.figures.map { ("\($0.title)\($0.isIntensity ? ", HU\u{A0}or\u{A0}a.u." : "")", "number") }
       + [("Time, s", "number"), ("Remarks", "text"), ("Model", "text")]
     let head = titles.enumerated().map { index, title in
       "<th scope=\"col\"\(index == 0 ? " aria-sort=\"ascending\"" : "")><button type=\"button\" data-kind=\"\(title.1)\">\(escaped(title.0))</button></th>"
@@ -102,7 +102,7 @@ struct CohortPage {
 
   private func state(_ row: CohortRow) -> String {
     let style = row.state == .done ? "good" : "alert"
-    let reason = row.reason.map { " <small>\(escaped($0))</small>" } ?? ""
+    let reason = row.reason.map { "<small>\(escaped($0))</small>" } ?? ""
     return "<td><span class=\"\(style)\">\(row.state.rawValue)</span>\(reason)</td>"
   }
 

@@ -12,7 +12,7 @@ struct CohortPlot {
   let points: [Point]
 
   private static let frame = (left: 16.0, right: 464.0, base: 112.0, height: 140.0)
-  private static let diameter = 4.0
+  private static let diameter = 6.5
 
   /// The drawing; outliers link to their rows.
   var svg: String {
@@ -54,13 +54,13 @@ struct CohortPlot {
   }
 
   private func ticks(_ low: Double, _ high: Double, _ position: (Double) -> Double) -> String {
-    let step = NiceNumber.atLeast((high - low) / 6)
+    let step = NiceNumber.atLeast((high - low) / 5)
     var out = "<path class=\"axis\" d=\"M12 112H468\"/>"
     var index = Int((low / step).rounded(.up))
     while Double(index) * step <= high {
       let x = one(position(Double(index) * step))
       out +=
-        "<path class=\"grid\" d=\"M\(x) 8V112\"/><text x=\"\(x)\" y=\"130\" text-anchor=\"middle\">"
+        "<path class=\"grid\" d=\"M\(x) 8V112\"/><text x=\"\(x)\" y=\"132\" text-anchor=\"middle\">"
         + "\(short(Double(index) * step))</text>"
       index += 1
     }

@@ -2,19 +2,20 @@
 enum CohortStyle {
   static let css = """
     .plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,21rem),1fr));gap:1.2rem;margin:1rem 0}
-    .dots{stroke:var(--after);stroke-width:4;stroke-linecap:round;opacity:.75}
+    .plots text{font-size:16px}.dots{stroke:var(--after);stroke-width:5.5;stroke-linecap:round;opacity:.75}
     .out{fill:var(--before);stroke:var(--alert);stroke-width:1.6}
     .tools{display:flex;flex-wrap:wrap;gap:.6rem 1.4rem;align-items:center;margin:.8rem 0;font-size:.93rem}
     .tools input[type=text]{font:inherit;color:var(--text);background:var(--panel);border:1px solid #6b7c8c;border-radius:7px;
     padding:.3rem .6rem;width:12rem}
-    .wide{overflow-x:auto}.cases{min-width:60rem}.cases td,.cases th{padding:.35rem .9rem .35rem 0;vertical-align:middle}
+    .wide{overflow-x:auto}.cases{min-width:58rem}.cases td,.cases th{padding:.35rem .9rem .35rem 0;vertical-align:middle;overflow-wrap:normal}
+    .cases tbody td{white-space:nowrap}.cases tbody th{white-space:nowrap;font-size:.85rem}
     .cases thead th,.cases thead td{position:sticky;top:0;background:var(--background);vertical-align:bottom;white-space:normal}
     .cases thead button{border:0;background:none;padding:.2rem 0;text-align:left;font-weight:600;color:var(--dim)}
     .cases thead button:hover{color:var(--text)}th[aria-sort] button{color:var(--text)}
     th[aria-sort=ascending] button::after{content:" ↑"}th[aria-sort=descending] button::after{content:" ↓"}
     .cases .picture{width:72px;padding-right:.8rem}.cases img{display:block;border-radius:3px;background:#000;object-fit:contain}
     .cases tr:target{background:var(--panel);outline:2px solid var(--after)}.cases [data-v]{white-space:nowrap}
-    .cases small{color:var(--dim)}tr[hidden]{display:none}
+    .cases small{display:block;color:var(--dim)}tr[hidden]{display:none}
     """
 
   static let script = """

@@ -45,13 +45,14 @@ enum PageStyle {
       @media print{:root{color-scheme:light;--background:#fff;--panel:#fff;--rule:#bbb;--text:#000;--dim:#333;--before:#8a4b00;
       --after:#00557f;--alert:#8a1f00;--good:#00552b;--banner:#fff;--on-banner:#000}
       body{font-size:10pt}main{max-width:none;padding:0}.banner{position:static;border:1.5pt solid #6d1f0c}
-      h2{margin-top:1rem;break-after:avoid}figure,.keys div,tr{break-inside:avoid}button,.screen{display:none!important}}
+      h2{margin-top:1rem}h2,h3{break-after:avoid}
+      .keys{grid-template-columns:repeat(4,1fr)}@page{margin:12mm}figure,.keys div,tr{break-inside:avoid}button,.screen{display:none!important}}
       """
 
   /// What only case pages have: pictures to compare, and the viewer.
   static let casePage = """
     .tools{display:none;gap:.5rem;flex-wrap:wrap;align-items:center;margin:.8rem 0}.js .tools{display:flex}
-    .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1.6rem;align-items:start;
+    .pair{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));gap:1.6rem;align-items:start;
     margin:1rem 0}
     .stage{position:relative;display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,15rem),1fr));gap:2px;
     background:#000;--split:50%;border-radius:4px;overflow:hidden}
@@ -78,16 +79,22 @@ enum PageStyle {
     .legend .middle{grid-column:2;text-align:center}
     \(ColourMap.diverging.rule)\(ColourMap.ember.rule)
     .hidden{position:absolute;width:0;height:0}
-    .numbers td{white-space:nowrap}.facts th{width:11rem;min-width:7rem}
+    .numbers td,.numbers thead th{white-space:nowrap}.facts th{width:11rem;min-width:7rem}
     pre{background:var(--panel);border:1px solid var(--rule);border-radius:10px;padding:.8rem 1rem;white-space:pre-wrap;
     overflow-wrap:anywhere;user-select:all;margin:.6rem 0}
     #viewer{display:none}.js #viewer{display:block}
-    #viewer canvas{display:none;width:100%;height:min(70vh,40rem);background:#000;border-radius:4px;touch-action:none}
-    #viewer.open canvas{display:block}#viewer .tools{display:none}#viewer.open .tools{display:flex}
+    #viewer .frame{display:none;position:relative;height:min(70vh,40rem);border-radius:4px;overflow:hidden}
+    #viewer.open .frame{display:block}#viewer canvas{touch-action:none}
+    #viewer .frame span{position:absolute;left:.6rem;bottom:.4rem;color:#d7dee5;font-size:.8rem;letter-spacing:.06em;
+    text-transform:uppercase;pointer-events:none}
+    #viewer .frame b{position:absolute;color:#ffe2a8;pointer-events:none;text-shadow:0 0 3px #000,0 0 3px #000}
+    #viewer .frame b:nth-of-type(1){left:.6rem;top:48%}#viewer .frame b:nth-of-type(2){right:.6rem;top:48%}
+    #viewer .frame b:nth-of-type(3){left:50%;top:.3rem}#viewer .frame b:nth-of-type(4){left:50%;bottom:.3rem}#viewer .tools{display:none}#viewer.open .tools{display:flex}
     #viewer fieldset{border:0;padding:0;margin:0 1rem 0 0;display:flex;gap:.4rem;align-items:center;flex-wrap:wrap}
     #viewer legend{float:left;margin-right:.5rem;color:var(--dim);font-size:.9rem}
     #viewer output{display:block;min-height:1.6em;font-size:.9rem;color:var(--dim)}
-    @media print{.scroll{overflow:visible}.js .second{position:relative;mask:none}.js .line{display:none}
+    @media print{.tools,.slide,.js #viewer{display:none!important}.pair{grid-template-columns:2fr 1fr}
+    .stage{grid-template-columns:1fr 1fr}.scroll{overflow:visible}.js .second{position:relative;mask:none}.js .line{display:none}
     .js .stage{display:grid}.layer{--mark-before:#ffb454;--mark-after:#6fd3ff}.scroll .still,.js .scroll .stage{min-width:0}
     img,.still,.stage{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
     """

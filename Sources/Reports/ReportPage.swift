@@ -87,7 +87,9 @@ public struct ReportPage {
     let volumes = try ViewerVolumes(
       before: before, after: after, residual: residual, scale: scale, reach: reach, unit: unit,
       budget: min(Self.volumeBudget, rest))
-    return ViewerSection(program: program, volumes: volumes, scale: scale, reach: reach, unit: unit)
+    return ViewerSection(
+      program: program, volumes: volumes, scale: scale, reach: reach, unit: unit,
+      isOriented: before.header.format != .png)
   }
 
   private var figures: String {

@@ -7,6 +7,8 @@ struct ViewerSection {
   let scale: GreyScale
   let reach: Float
   let unit: String
+  /// Whether the image knows where the patient's sides are.
+  let isOriented: Bool
 
   /// What stands where the viewer would be.
   static let missing = """
@@ -18,6 +20,7 @@ struct ViewerSection {
     let (low, high) = (Double(scale.low), Double(scale.high))
     return """
       <section id="viewer" data-low="\(low)" data-high="\(high)" data-reach="\(Double(reach))" \
+      data-oriented="\(isOriented)" \
       data-unit="\(escaped(unit.isEmpty ? "a.u." : unit))"><h2>Look around</h2>
       <p class="hint">\(escaped(grid)) Drawn by NiiVue, which this page carries: nothing is loaded from elsewhere.</p>
       <p><button type="button" id="viewer-start">Open the viewer</button> <span class="hint" id="viewer-state" role="status"></span></p>
@@ -25,8 +28,9 @@ struct ViewerSection {
       \(buttons("layer", [("before", "Before"), ("after", "After"), ("residual", "Residual")]))</fieldset>
       <fieldset><legend>As</legend>\
       \(buttons("view", [("3", "Planes"), ("0", "Axial"), ("1", "Coronal"), ("2", "Sagittal"), ("4", "Volume")]))</fieldset></div>
-      <canvas id="viewer-canvas" tabindex="0" role="img" aria-label="Slices of the volume; click to move the cross, \
+      <div class="frame"><canvas id="viewer-canvas" tabindex="0" role="img" aria-label="Slices of the volume; click to move the cross, \
       scroll to change the slice, drag with the right button to change the window"></canvas>
+      <span>Research use only</span><b></b><b></b><b></b><b></b></div>
       <output id="viewer-place"></output>
       <script type="application/gzip" id="viewer-program">\(program.base64EncodedString())</script>
       \(volumes.layers.map { "<script type=\"application/gzip\" id=\"viewer-\($0.name)\">\($0.base64)</script>" }
@@ -79,7 +83,7 @@ struct ViewerSection {
 
     (() => {
       const part = name => document.getElementById('viewer-' + name), box = document.getElementById('viewer');
-      const { low, high, reach, unit } = box.dataset;
+      const { low, high, reach, unit, oriented } = box.dataset;
       const unpack = async name => {
         const bytes = Uint8Array.from(atob(part(name).textContent.trim()), letter => letter.charCodeAt(0));
         return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
@@ -97,7 +101,8 @@ struct ViewerSection {
         const viewer = new Niivue({
           isRadiologicalConvention: true, isNearestInterpolation: true, dragAndDropEnabled: false, show3Dcrosshair: true,
           crosshairColor: [1, 0.7, 0.33, 0.8], fontColor: [1, 0.89, 0.66, 1], multiplanarShowRender: 0, loadingText: '',
-          logLevel: 'silent', textHeight: -1, isRuler: false,
+          logLevel: 'silent', textHeight: -1, showAllOrientationMarkers: true,
+          sagittalNoseLeft: true, crosshairWidth: 0.5, crosshairGap: 8, isOrientationTextVisible: oriented === 'true',
         });
         await viewer.attachToCanvas(part('canvas'));
         viewer.addColormap('residual', @@COLOURS@@);
@@ -119,6 +124,10 @@ struct ViewerSection {
         };
         for (const button of box.querySelectorAll('[data-layer]')) button.addEventListener('click', () => show(button.dataset.layer));
         for (const button of box.querySelectorAll('[data-view]')) button.addEventListener('click', () => {
+          // With a single plane NiiVue misplaces the letter of the patient's right: we write them ourselves.
+          const letters = oriented === 'true' ? { 0: 'RLAP', 1: 'RLSI', 2: 'APSI' }[button.dataset.view] : undefined;
+          box.querySelectorAll('.frame b').forEach((place, index) => { place.textContent = letters ? letters[index] : ''; });
+          viewer.opts.isOrientationTextVisible = oriented === 'true' && !letters;
           viewer.setSliceType(Number(button.dataset.view));
           press('view', button.dataset.view);
         });

@@ -8,7 +8,10 @@ struct HelpTests {
     try Scene.withoutModel { folder in
       let outcome = try Executable.run(["--help"], in: folder)
       #expect(outcome.exitCode == 0)
-      for command in ["bench", "compare", "config", "degrade", "doctor", "evaluate", "models", "run", "train"] {
+      for command in [
+        "batch", "bench", "compare", "config", "degrade", "doctor", "enqueue", "evaluate", "inspect", "models", "plan",
+        "queue", "report", "run", "train", "verify", "watch", "worker",
+      ] {
         #expect(
           outcome.standardOutput.split(separator: "\n").contains { $0.hasPrefix("  \(command) ") && $0.count > 25 },
           "\(command) is missing")

@@ -1,6 +1,8 @@
 import DurableFiles
 import Foundation
 import Pipeline
+import Provenance
+import TensorCore
 import TestSupport
 import Testing
 import Volumes
@@ -38,6 +40,25 @@ import Volumes
         let bytes = stride(from: 0, to: 64, by: 2).compactMap { UInt8(String(hex[$0...$0 + 1]), radix: 16) }
         #expect(page.contains("\(tag)-src 'sha256-\(Data(bytes).base64EncodedString())'"))
       }
+    }
+  }
+
+  @Test("a small picture is made where it is asked for, listed in the manifest, with or without a report")
+  func thumbnail() throws {
+    try withTemporaryFolder { folder in
+      try VolumeFile.write(
+        testVolume(scrambled(24 * 20 * 9), columns: 24, rows: 20, slices: 9),
+        to: folder.appendingPathComponent("in.nii"))
+      var request = RunRequest(
+        input: folder.appendingPathComponent("in.nii"), output: folder.appendingPathComponent("out.nii"),
+        model: try tinyModel(tinyCard()), options: SamplingOptions(steps: 1))
+      request.thumbnail = folder.appendingPathComponent("thumbnail.png")
+      guard case .committed(let manifest) = try ImageToImagePipeline(request).run() else {
+        Issue.record("nothing was computed")
+        return
+      }
+      #expect(manifest.outputs.map(\.role) == ["image", "thumbnail"] && manifest.verify(in: folder).isIntact)
+      #expect(try VolumeFile.read(folder.appendingPathComponent("thumbnail.png")).voxels.shape == [1, 1, 96, 96])
     }
   }
 }

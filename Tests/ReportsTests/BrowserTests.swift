@@ -6,7 +6,9 @@ import Volumes
 
 @testable import Reports
 
-/// Pages in a real browser. Pictures of them are left in `.build/screenshots`, for people and for CI to keep.
+/// Pages in a real browser.
+///
+/// Pictures of them are left in `.build/screenshots`, for people and for CI to keep.
 @Suite("Pages in a browser", .serialized, .enabled(if: HeadlessBrowser.isExpected)) struct BrowserTests {
   static let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
@@ -129,13 +131,13 @@ import Volumes
       try browser.click("#viewer-start")
       try browser.wait(until: "document.querySelector('#viewer').dataset.state !== undefined")
       #expect(try browser.evaluate("document.querySelector('#viewer').dataset.state") as? String == "open")
-      let before = try picture(browser, folder)
+      let before = try picture(browser, folder).levels
       #expect(Set(before).count > 20, "the canvas is blank")
       try browser.click("[data-layer=\"residual\"]")
-      let residual = try picture(browser, folder)
+      let residual = try picture(browser, folder).levels
       #expect(residual != before)
       try browser.click("[data-layer=\"after\"]")
-      #expect(try picture(browser, folder) != residual)
+      #expect(try picture(browser, folder).levels != residual)
       try browser.click("#viewer-canvas")
       try browser.wait(until: "document.querySelector('#viewer-place').textContent.includes('HU')")
       let place = try #require(try browser.evaluate("document.querySelector('#viewer-place').textContent") as? String)
@@ -145,14 +147,49 @@ import Volumes
     }
   }
 
-  /// Grey levels of the viewer's canvas.
-  private func picture(_ browser: HeadlessBrowser, _ folder: URL) throws -> [Float] {
-    let url = folder.appendingPathComponent("canvas.png")
+  @Test("the patient's right is at the left, in the pictures and in the viewer", .enabled(if: viewerIsExpected))
+  func sides() throws {
+    try withTemporaryFolder { folder in
+      var before = testVolume([Float](repeating: 0, count: 1000), columns: 10, rows: 10, slices: 10)
+      // RAS: the last columns are the patient's right.
+      before.voxels = Tensor(
+        (0..<64 * 64 * 8).map { $0 % 64 >= 40 ? 200 : -100 + Float($0 % 7) }, shape: [1, 8, 64, 64])
+      let page = ReportPage(
+        before: before, after: before.voxels, deviation: nil,
+        numbers: ReportNumbers(before: before.voxels, after: before.voxels), manifest: try testManifest(), command: "",
+        unit: "HU", viewer: Self.installed)
+      let browser = try HeadlessBrowser()
+      try browser.open(try write(page, folder), width: 1280, height: 900)
+      func isBrightAtTheLeft(_ selector: String) throws -> Bool {
+        let (levels, width) = try picture(browser, folder, selector)
+        let sums = [0, 1].map { side in
+          levels.indices.reduce(Float(0)) { $0 + (2 * ($1 % width) / width == side ? levels[$1] : 0) }
+        }
+        return sums[0] > 1.5 * sums[1]
+      }
+      #expect(try isBrightAtTheLeft(".compare .stage"))
+      try browser.click("#viewer-start")
+      try browser.wait(until: "document.querySelector('#viewer').dataset.state !== undefined")
+      try browser.click("[data-view=\"0\"]")
+      #expect(try isBrightAtTheLeft("#viewer-canvas"))
+      let letters = "[...document.querySelectorAll('.frame b')].map(b => b.textContent).join('')"
+      #expect(try browser.evaluate(letters) as? String == "RLAP")
+      try browser.click("[data-view=\"3\"]")
+      #expect(try browser.evaluate(letters) as? String == "")
+    }
+  }
+
+  /// Grey levels of an element, and its width.
+  private func picture(
+    _ browser: HeadlessBrowser, _ folder: URL, _ selector: String = "#viewer-canvas"
+  ) throws -> (levels: [Float], width: Int) {
+    let url = folder.appendingPathComponent("picture.png")
     try browser.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))")
-    try browser.screenshot(of: "#viewer-canvas").write(to: url)
+    try browser.screenshot(of: selector).write(to: url)
     var options = VolumeReadOptions()
     options.convertColour = true
-    return try VolumeFile.read(url, options: options).voxels.withUnsafeBuffer(Array.init)
+    let read = try VolumeFile.read(url, options: options)
+    return (read.voxels.withUnsafeBuffer(Array.init), read.columns)
   }
 
   @Test("a cohort page is sound, sorts, filters, and loads thumbnails from its folder", arguments: [1280, 400])

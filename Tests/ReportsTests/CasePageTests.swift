@@ -13,9 +13,9 @@ import Volumes
 
   @Test("a page of the noisiest pictures stays below its budget, with an uncertainty map too")
   func budget() throws {
-    let deviation = ball(columns: 160, rows: 160, slices: 160, noise: 500, seed: 3)
+    let deviation = ball(columns: 120, rows: 120, slices: 120, noise: 500, seed: 3)
     let page = try testPage(
-      columns: 160, rows: 160, slices: 160, spacing: [0.7, 0.7, 0.7], noise: 5000, deviation: deviation
+      columns: 120, rows: 120, slices: 120, spacing: [0.7, 0.7, 0.7], noise: 5000, deviation: deviation
     ).html()
     #expect(page.count < 1_500_000)
     // The budget is used, not missed by far: pictures are as large as they may be.

@@ -152,7 +152,8 @@ public final class HeadlessBrowser {
       options["captureBeyondViewport"] = true
     } else {
       let size =
-        try evaluate("[document.documentElement.clientWidth, document.documentElement.scrollHeight]") as? [Double]
+        try evaluate("scrollTo(0, 0), [document.documentElement.clientWidth, document.documentElement.scrollHeight]")
+        as? [Double]
       options["clip"] = ["x": 0, "y": 0, "width": size?[0] ?? 0, "height": min(size?[1] ?? 0, 12000), "scale": 1]
     }
     let answer = try send("Page.captureScreenshot", options)
