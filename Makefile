@@ -21,6 +21,7 @@ release: setup ## Build the optimised executable.
 	$(SWIFT) build -c release --product pellucid $(ARROWS)
 
 test: setup ## Build and run all tests.
+	@Workflows/setup.sh --tests
 	$(SWIFT) test --disable-xctest $(ARROWS)
 
 lint: ## Check the formatting and a few rules of the house.

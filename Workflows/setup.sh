@@ -1,7 +1,25 @@
 #!/bin/bash
 # Makes sure that what Pellucid builds against is here: Swift, and five system libraries.
 # Installs the libraries with apt where they are missing; does nothing, and needs no network, where they are not.
+#
+# usage: Workflows/setup.sh [--tests]
+# With --tests also what the tests check our records with: a Python virtual environment in .build/test-venv.
 set -euo pipefail
+
+# Installs the validators, once for each list of them; several tests may ask at the same time.
+validators() {
+  local list venv
+  list=$(dirname "$0")/validators/requirements.txt
+  venv=$(dirname "$0")/../.build/test-venv
+  mkdir -p "$venv"
+  exec 9>"$venv.lock"
+  flock 9
+  cmp -s "$list" "$venv/installed.txt" && return
+  command -v python3 >/dev/null || { echo "setup: the tests need python3 with venv" >&2; return 1; }
+  python3 -m venv --clear "$venv" >&2
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$list" >&2
+  cp "$list" "$venv/installed.txt"
+}
 
 swift=$(command -v swift || echo /opt/swift/usr/bin/swift)
 if [ ! -x "$swift" ]; then
@@ -18,6 +36,7 @@ pkg-config --exists openblas 2>/dev/null || missing+=(libopenblas-dev)
 pkg-config --exists libpng 2>/dev/null || missing+=(libpng-dev)
 pkg-config --exists zlib 2>/dev/null || missing+=(zlib1g-dev)
 [ -e /usr/include/nifti/nifti2_io.h ] && ls /usr/lib/*/libnifti2.so >/dev/null 2>&1 || missing+=(libnifti-dev)
+if [ "${1:-}" = --tests ]; then validators; fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
