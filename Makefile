@@ -6,7 +6,7 @@ SWIFT := $(shell command -v swift || echo /opt/swift/usr/bin/swift)
 ARROWS := --explicit-target-dependency-import-check error
 RELEASE := .build/release/pellucid
 
-.PHONY: help setup build release test lint format demo bench docs clean
+.PHONY: help setup build release viewer test lint format demo bench docs clean
 
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -19,6 +19,9 @@ build: setup ## Build everything for debugging, and refuse undeclared imports.
 
 release: setup ## Build the optimised executable.
 	$(SWIFT) build -c release --product pellucid $(ARROWS)
+
+viewer: ## Fetch the interactive viewer for reports (1.7 MB from PyPI, pinned by digest) into Workflows/viewer/.
+	@Workflows/viewer/build.sh
 
 test: setup ## Build and run all tests.
 	@Workflows/setup.sh --tests

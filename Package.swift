@@ -68,11 +68,17 @@ let package = Package(
       swiftSettings: numeric),
     .target(name: "Transforms", dependencies: ["Volumes", "TensorCore"], swiftSettings: numeric),
 
+    .target(
+      name: "Reports",
+      dependencies: ["Transforms", "Evaluation", "Volumes", "Provenance", "TensorCore", "DurableFiles", "CZlib"],
+      swiftSettings: numeric),
+
     // Compose.
     .target(
       name: "Pipeline",
       dependencies: [
-        "Models", "Diffusion", "Transforms", "Volumes", "Provenance", "Evaluation", "TensorCore", "DurableFiles",
+        "Models", "Diffusion", "Transforms", "Reports", "Volumes", "Provenance", "Evaluation", "TensorCore",
+        "DurableFiles",
       ], swiftSettings: numeric),
     .target(
       name: "Training",
@@ -85,7 +91,8 @@ let package = Package(
     .target(
       name: "Cases",
       dependencies: [
-        "Pipeline", "BatchQueue", "Configuration", "Models", "Diffusion", "Transforms", "Volumes", "Provenance",
+        "Pipeline", "Reports", "BatchQueue", "Configuration", "Models", "Diffusion", "Transforms", "Volumes",
+        "Provenance",
         "DurableFiles", "CPosix",
       ], swiftSettings: strict),
 
@@ -93,9 +100,8 @@ let package = Package(
     .executableTarget(
       name: "pellucid",
       dependencies: [
-        "Cases", "BatchQueue", "Pipeline", "Training", "Models", "Diffusion", "Volumes", "Evaluation", "Provenance",
-        "TensorCore",
-        "DurableFiles", "NeuralNet", "Transforms", "Configuration", argumentParser, logging,
+        "Cases", "BatchQueue", "Pipeline", "Reports", "Training", "Models", "Diffusion", "Volumes", "Evaluation",
+        "Provenance", "TensorCore", "DurableFiles", "NeuralNet", "Transforms", "Configuration", argumentParser, logging,
       ], swiftSettings: strict),
 
     // Tests.
@@ -130,6 +136,10 @@ let package = Package(
       exclude: ["Fixtures"], swiftSettings: numeric),
     .testTarget(
       name: "TransformsTests", dependencies: ["Transforms", "Volumes", "TensorCore", "TestSupport"],
+      swiftSettings: numeric),
+    .testTarget(
+      name: "ReportsTests",
+      dependencies: ["Reports", "Provenance", "Volumes", "TensorCore", "DurableFiles", "TestSupport"],
       swiftSettings: numeric),
     .testTarget(
       name: "PipelineTests",

@@ -113,6 +113,7 @@ public final class Inbox: DropSource {
       if isComplete(drop) { requests.append(handOver(drop)) }
     }
     sights = sights.filter { seen.contains($0.key) }
+    try records.keep(seen)
     return requests
   }
 

@@ -86,11 +86,12 @@ public final class QueueRunner {
   private func takeIn() throws {
     while let (request, reply) = desk.hear() {
       source?.hear(reply, about: request)
-      summary.replies.append((request, reply))
+      // A service would gather them for ever.
+      if options.goal != .forever { summary.replies.append((request, reply)) }
       lastChange = .now
       switch reply {
       case .job(let id, let known):
-        expected.insert(id)
+        if options.goal == .answered { expected.insert(id) }
         tell(.submitted(id, known: known))
       case .refused(let failure): tell(.refused(failure))
       case .later(let failure): tell(.trouble(failure.text))
@@ -133,7 +134,7 @@ public final class QueueRunner {
       let state = try claim.fail(failure)
       guard state == .done else { return tell(.failed(claim.job.id, failure, state)) }
     }
-    summary.committed.append(claim.job.id)
+    if options.goal != .forever { summary.committed.append(claim.job.id) }
     tell(.committed(claim.job.id, seconds: (SuspendingClock.now - slot.startedAt) / .seconds(1)))
   }
 
@@ -143,8 +144,12 @@ public final class QueueRunner {
     var failure = failure
     failure.attempt = claim.attempt
     let state = try claim.fail(failure)
-    if state == .quarantine { summary.quarantined.append((claim.job.id, failure)) }
+    if state == .quarantine { giveUp(claim.job.id, failure) }
     tell(.failed(claim.job.id, failure, state))
+  }
+
+  private func giveUp(_ job: JobID, _ failure: Failure) {
+    if options.goal != .forever || options.failFast { summary.quarantined.append((job, failure)) }
   }
 
   // MARK: Claims
@@ -171,7 +176,7 @@ public final class QueueRunner {
         case .gone: break
         case .committed(let job): tell(.takenOver(job, .done))
         case .unusable(let job, let failure):
-          summary.quarantined.append((job, failure))
+          giveUp(job, failure)
           tell(.failed(job, failure, .quarantine))
         }
       }

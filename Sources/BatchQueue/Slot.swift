@@ -46,7 +46,10 @@ final class Slot {
 
   /// What the server said; the case's ending once it has come.
   func hear(progress: (Int, Int) -> Void) -> Ending? {
-    guard let server, claim != nil else { return nil }
+    guard claim != nil else { return nil }
+    guard let server else {
+      return .failed(Failure(kind: .passing, code: 75, text: "no process could be started for the case"))
+    }
     server.takePrinted()
     guard let events = server.events() else { return .failed(failureOfEnd(server)) }
     for event in events {

@@ -2,6 +2,7 @@ import DurableFiles
 import Foundation
 import Models
 import Pipeline
+import Reports
 
 /// The models of one process: found by name, hashed once, the last one kept in memory.
 final class ModelShelf {
@@ -13,6 +14,8 @@ final class ModelShelf {
   }
 
   private let locator: ModelLocator
+  /// The viewer for reports, read once.
+  private(set) lazy var viewer = Viewer.find(besides: locator.folders)
   private var known: [String: Known] = [:]
 
   init(_ locator: ModelLocator) { self.locator = locator }

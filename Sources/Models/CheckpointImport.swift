@@ -53,7 +53,7 @@ public struct CheckpointImport: Sendable {
     let pairs = try network.parameterShapes.map { name, _ in
       guard let view = byName[name] else { preconditionFailure("checked above") }
       let tensor = try archive.tensor(view)
-      if !TensorCheck.isFinite(tensor) { broken.append(name) }
+      if !tensor.withUnsafeBuffer(TensorCheck.isFinite) { broken.append(name) }
       return (name, TensorLayout.engine(fromFile: tensor))
     }
     let warning = "\(broken.count) tensors hold values that are not finite: \(ModelError.list(broken))"

@@ -1,6 +1,7 @@
 public import Foundation
 public import Models
 public import Provenance
+public import Reports
 public import Volumes
 
 /// A model as the pipeline uses it: what it says, what identifies it, and what computes.
@@ -61,6 +62,10 @@ public struct RunRequest: Sendable {
   public var memoryLimit: Int?
   /// Whether a report is made.
   public var report: Bool
+  /// The interactive viewer inside the report.
+  public var viewer: Viewer
+  /// Where a small picture of the result goes, for lists of results; nil makes none.
+  public var thumbnail: URL?
   /// Whether an input outside the model's envelope is restored all the same.
   public var force: Bool
   /// The command that repeats the run, with base names for paths.
@@ -76,7 +81,7 @@ public struct RunRequest: Sendable {
   public init(
     input: URL, output: URL, model: RestorationModel, options: SamplingOptions = SamplingOptions(), noise: URL? = nil,
     dataType: VolumeWriteOptions.DataTypeChoice = .input, ifExists: ExistingOutput? = nil, memoryLimit: Int? = nil,
-    report: Bool = false, force: Bool = false, command: String = ""
+    report: Bool = false, viewer: Viewer = .off, thumbnail: URL? = nil, force: Bool = false, command: String = ""
   ) {
     self.input = input
     self.output = output
@@ -87,6 +92,8 @@ public struct RunRequest: Sendable {
     self.ifExists = ifExists
     self.memoryLimit = memoryLimit
     self.report = report
+    self.viewer = viewer
+    self.thumbnail = thumbnail
     self.force = force
     self.command = command
   }
@@ -116,7 +123,8 @@ public struct RunRequest: Sendable {
   }
   /// Every file that the run makes, the result first and the manifest last.
   public var outputs: [URL] {
-    let besides = (options.samples > 1 ? [deviationURL] : []) + (report ? [reportURL] : [])
+    let besides =
+      (options.samples > 1 ? [deviationURL] : []) + (report ? [reportURL] : []) + [thumbnail].compactMap(\.self)
     return VolumeFile.files(of: output) + besides + [manifestURL]
   }
 }

@@ -21,6 +21,7 @@ struct Pellucid: AsyncParsableCommand {
       ModelsCommand.self,
       PlanCommand.self,
       QueueCommand.self,
+      ReportCommand.self,
       RunCommand.self,
       ServeCommand.self,
       TrainCommand.self,

@@ -24,11 +24,24 @@ struct QueueRun {
     options.computes = computes
     options.lease = lease
     let log = QueueLog(quiet: flags.quiet)
-    let runner = try QueueRunner(spool, launch: flags.launch(spool, settings), source: source, options: options) {
-      log.hear($0)
+    let refresher = CohortRefresher(spool)
+    var changes = 0
+    let launch = flags.launch(spool, settings)
+    let runner = try QueueRunner(spool, launch: launch, source: source, options: options) { event in
+      log.hear(event)
+      switch event {
+      case .committed, .failed(_, _, .quarantine):
+        changes += 1
+        refresher.note()
+      default: break
+      }
     }
-    let summary = try runner.run { StopRequest.signal != 0 }
+    let summary = try runner.run {
+      if goal == .forever { refresher.refreshIfDue() }
+      return StopRequest.signal != 0
+    }
     log.close()
+    if changes > 0 { CohortUpdate.tryToMake(spool) }
     return summary
   }
 }

@@ -6,6 +6,7 @@ import Foundation
 import Models
 import Pipeline
 import Provenance
+import Reports
 import Synchronization
 import Transforms
 import Volumes
@@ -81,7 +82,8 @@ struct RunCommand: AsyncParsableCommand {
       input: URL(fileURLWithPath: input), output: URL(fileURLWithPath: output),
       model: RestorationModel(try PackedModel.read(SettingsInForce.model(model))), options: options,
       noise: sampling.noise.map { URL(fileURLWithPath: $0) }, dataType: result.dtype.choice, ifExists: result.ifExists,
-      memoryLimit: settings.memory.value, report: result.report, force: force)
+      memoryLimit: settings.memory.value, report: result.report,
+      viewer: result.report && result.viewer ? .find(besides: try SettingsInForce.models.folders) : .off, force: force)
     request.command = repetition(options)
     return request
   }

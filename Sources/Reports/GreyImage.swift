@@ -40,21 +40,6 @@ struct GreyImage: Equatable {
       return first..<max(first + 1, (i + 1) * extent / count)
     }
   }
-
-  /// Pictures of one size side by side, with a dark gap.
-  static func mosaic(_ tiles: [GreyImage], gap: Int = 2) -> GreyImage {
-    precondition(!tiles.isEmpty)
-    let (width, height) = (tiles[0].width, tiles[0].height)
-    precondition(tiles.allSatisfy { $0.width == width && $0.height == height })
-    var out = GreyImage(width: tiles.count * (width + gap) - gap, height: height)
-    for (i, tile) in tiles.enumerated() {
-      for row in 0..<height {
-        let start = row * out.width + i * (width + gap)
-        out.pixels.replaceSubrange(start..<start + width, with: tile.pixels[row * width..<(row + 1) * width])
-      }
-    }
-    return out
-  }
 }
 
 /// A range of voxel values as grey levels.

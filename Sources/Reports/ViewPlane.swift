@@ -98,8 +98,8 @@ struct ViewPlane: Equatable {
     return (0..<number).map { first + (2 * $0 + 1) * extent / (2 * number) }
   }
 
-  /// The size in pixels that shows a cut with square pixels and at most `limit` on the longer side.
-  func displaySize(limit: Int) -> (width: Int, height: Int) {
+  /// The size in pixels that shows a cut with square pixels and `limit` on the longer side.
+  func size(limit: Int) -> (width: Int, height: Int) {
     let (w, h) = (Double(width) * pixelSize[0], Double(height) * pixelSize[1])
     let scale = Double(limit) / max(w, h)
     return (max(1, Int((w * scale).rounded())), max(1, Int((h * scale).rounded())))
