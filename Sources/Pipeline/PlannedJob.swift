@@ -98,7 +98,7 @@ struct PlannedJob {
   ) throws -> Manifest {
     let card = request.model.card
     return try Manifest(
-      id: UUID().uuidString.lowercased(), status: .committed, startedAt: Timestamp.text(clock.startedAt),
+      id: UUID().uuidString.lowercased(), startedAt: Timestamp.text(clock.startedAt),
       endedAt: Timestamp.text(Date()), durations: clock.durations, software: .pellucid,
       model: ModelRecord(
         name: card.name, version: card.version, cardSha256: try CanonicalJSON.digest(of: card),
@@ -126,7 +126,8 @@ extension SoftwareRecord {
   /// This program.
   static var pellucid: SoftwareRecord {
     SoftwareRecord(
-      name: "pellucid", version: pellucidVersion, numericVersion: pellucidNumericVersion, compiler: builtWith,
-      libs: ["openblas": ComputeBackend.blasConfiguration])
+      name: "pellucid", version: pellucidVersion, numericVersion: pellucidNumericVersion, buildHash: runningBuild,
+      compiler: builtWith,
+      libs: VolumeFile.libraryVersions.merging(["openblas": ComputeBackend.blasConfiguration]) { _, new in new })
   }
 }

@@ -50,11 +50,18 @@ struct RunInput {
       }
       return FileRecord(
         role: role, name: urls[0].lastPathComponent, sha256: digests[0], sha256Voxels: digestOfVoxels(volume.voxels),
-        bytes: file.byteCount, format: volume.header.format.rawValue, geometry: GeometryRecord(volume),
+        bytes: file.byteCount, format: volume.header.format.rawValue, geometry: geometry(of: volume),
         dataType: volume.header.dataType.rawValue, slope: volume.header.slope, intercept: volume.header.intercept,
         integrity: volume.integrity)
     }
     return (volume, records)
+  }
+
+  private static func geometry(of volume: Volume) -> GeometryRecord {
+    var record = GeometryRecord(volume)
+    record.qformCode = volume.header.formCodes?.qform
+    record.sformCode = volume.header.formCodes?.sform
+    return record
   }
 
   /// SHA-256 of the voxels as little-endian float32, as `WriteReport` has it.

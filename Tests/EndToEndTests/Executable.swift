@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 
 /// The built `pellucid`, run as its users run it: a process with arguments, an exit code and two streams.
@@ -17,6 +18,9 @@ enum Executable {
   /// The executable lies beside the test bundle.
   static let url = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
     .appendingPathComponent("pellucid")
+
+  /// The digest of the executable's file.
+  static func sha256() throws -> String { try ContentDigest.sha256(of: url) }
 
   /// Runs the executable to its end, in `folder`.
   ///

@@ -10,7 +10,7 @@ private func manifest(
   output: FileRecord? = nil, input: String = "11"
 ) throws -> Manifest {
   try Manifest(
-    id: id, status: .committed, startedAt: "2026-11-21T10:00:00.000Z", endedAt: "2026-11-21T10:00:01.500Z",
+    id: id, startedAt: "2026-11-21T10:00:00.000Z", endedAt: "2026-11-21T10:00:01.500Z",
     durations: Durations(read: 0.1, infer: 1.25),
     software: SoftwareRecord(name: "pellucid", version: "0.1.0", numericVersion: 1, compiler: "Swift", libs: [:]),
     model: ModelRecord(name: "ct-denoise", version: "1", cardSha256: "22", weightsSha256: "33"),
@@ -127,6 +127,29 @@ private func manifest(
     let host = ProcessInfo.processInfo.hostName
     #expect(host == "localhost" || !text.contains(host))
     #expect(try manifest().environment.kernel.hasPrefix("Linux "))
+  }
+
+  @Test("two hosts can be told apart by a digest, and a Slurm job by its numbers alone")
+  func surroundings() throws {
+    let host = try #require(try manifest().environment.host)
+    #expect(host.wholeMatch(of: /[0-9a-f]{16}/) != nil)
+    #expect(SlurmRecord(environment: [:]) == nil)
+    #expect(SlurmRecord(environment: ["SLURM_JOB_ID": "Müller"]) == nil)
+    let record = SlurmRecord(
+      environment: ["SLURM_JOB_ID": "71", "SLURM_ARRAY_TASK_ID": "3", "SLURM_RESTART_COUNT": "Müller"])
+    #expect(record?.job == 71 && record?.arrayTask == 3 && record?.restarts == nil)
+  }
+
+  @Test("a manifest that was written has no contradiction in it; one that was edited has")
+  func contradictions() throws {
+    let record = FileRecord(role: "image", name: "out.nii", sha256: "44", bytes: 1)
+    var written = try manifest(output: record)
+    #expect(try written.inconsistencies() == [])
+    written.parameters["seed"] = .integer(8)
+    #expect(try written.inconsistencies().count == 2, "parameters and key")
+    var other = try manifest(output: record)
+    other.model.weightsSha256 = "34"
+    #expect(try other.inconsistencies().count == 1)
   }
 
   @Test("times are UTC with milliseconds")
