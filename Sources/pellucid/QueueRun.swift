@@ -22,10 +22,16 @@ struct QueueRun {
     options.failFast = failFast
     options.lease = lease
     let log = QueueLog(quiet: flags.quiet)
+    let manager = ServiceManager()
     let runner = try QueueRunner(spool, launch: flags.launch(spool, settings), source: source, options: options) {
       log.hear($0)
+      if let status = log.status(after: $0) { manager.status(status) }
     }
-    let summary = try runner.run { StopRequest.signal != 0 }
+    let summary = try runner.run {
+      manager.turn()
+      if StopRequest.signal != 0 { manager.stopping() }
+      return StopRequest.signal != 0
+    }
     log.close()
     return summary
   }
@@ -38,6 +44,8 @@ final class QueueLog {
   private let isTerminal = isatty(STDERR_FILENO) == 1
   private var lineIsOpen = false
   private var lastTrouble = ""
+  private var committed = 0
+  private var failed = 0
 
   init(quiet: Bool) { self.quiet = quiet }
 
@@ -59,6 +67,21 @@ final class QueueLog {
       if text != lastTrouble { warn(text) }
       lastTrouble = text
     }
+  }
+
+  /// What stands in one line for a service manager to show; nil if nothing changed for it.
+  func status(after event: QueueEvent) -> String? {
+    var now = "watching"
+    switch event {
+    case .started(let job, _): now = "computing \(job)"
+    case .committed: committed += 1
+    case .failed(_, _, .quarantine), .refused: failed += 1
+    case .paused(let reason): now = "paused: \(FileError.printable(reason))"
+    case .resumed: break
+    case .trouble(let text): now = FileError.printable(text)
+    default: return nil
+    }
+    return "\(now); \(committed) committed, \(failed) failed"
   }
 
   private func fail(_ job: JobID, _ failure: Failure, _ state: JobState) {
