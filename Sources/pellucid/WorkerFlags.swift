@@ -61,6 +61,11 @@ struct WorkerFlags: ParsableArguments {
   func launch(_ spool: Spool, _ settings: Settings) -> ServerLaunch {
     let share = max(1, ProcessInfo.processInfo.activeProcessorCount / settings.jobs.value)
     let threads = settings.threads.value > 0 ? settings.threads.value : share
+    return Self.launch(spool, threads: threads, workflows: workflows)
+  }
+
+  /// How the child processes of this process are started.
+  static func launch(_ spool: Spool, threads: Int, workflows: String? = nil) -> ServerLaunch {
     var arguments = ["serve-cases", "--spool", spool.root.path(percentEncoded: false), "--parent", String(getpid())]
     arguments += ["--threads", String(threads)]
     if let workflows { arguments += ["--workflows", workflows] }
