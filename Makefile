@@ -6,7 +6,10 @@ SWIFT := $(shell command -v swift || echo /opt/swift/usr/bin/swift)
 ARROWS := --explicit-target-dependency-import-check error
 RELEASE := .build/release/pellucid
 
-.PHONY: help setup build release test lint format demo bench docs clean
+# Where `make install` puts things; with DESTDIR=folder below that folder.
+PREFIX ?= /usr/local
+
+.PHONY: help setup build release test lint format demo bench docs install clean
 
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -20,7 +23,8 @@ build: setup ## Build everything for debugging, and refuse undeclared imports.
 release: setup ## Build the optimised executable.
 	$(SWIFT) build -c release --product pellucid $(ARROWS)
 
-test: setup ## Build and run all tests.
+test: ## Build and run all tests.
+	@Workflows/setup.sh tests
 	$(SWIFT) test --disable-xctest $(ARROWS)
 
 lint: ## Check the formatting and a few rules of the house.
@@ -37,8 +41,13 @@ demo: release ## Denoise the sample CT in two ways and leave pictures, reports a
 bench: release ## Compare with PyTorch, ONNX Runtime and OpenVINO (half an hour, 6 GB); rewrites Docs/Benchmarks.md.
 	@Workflows/bench/bench.sh $(RELEASE)
 
-docs: release ## Write Docs/Commands.md from the executable's own help.
+docs: release ## Write Docs/Commands.md, Docs/man and Docs/completions from the executable's own help.
 	@Workflows/commands.sh $(RELEASE) > Docs/Commands.md && echo "wrote Docs/Commands.md"
+	@Workflows/manual.sh $(RELEASE) Docs && echo "wrote Docs/man, Docs/completions"
+
+install: ## Install executable, models, workflows, manual, completions, units under PREFIX (/usr/local); build first.
+	@[ -x $(RELEASE) ] || { echo "install: build it first, as yourself: make release" >&2; exit 1; }
+	@Workflows/install.sh $(RELEASE) "$(PREFIX)" "$(DESTDIR)"
 
 clean: ## Remove everything that was built or made by the demo.
 	rm -rf .build demo-output

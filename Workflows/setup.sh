@@ -1,6 +1,8 @@
 #!/bin/bash
 # Makes sure that what Pellucid builds against is here: Swift, and five system libraries.
 # Installs the libraries with apt where they are missing; does nothing, and needs no network, where they are not.
+#
+# usage: Workflows/setup.sh [tests]      with "tests" also what only the tests ask: systemd's validator, man, flock
 set -euo pipefail
 
 swift=$(command -v swift || echo /opt/swift/usr/bin/swift)
@@ -18,6 +20,11 @@ pkg-config --exists openblas 2>/dev/null || missing+=(libopenblas-dev)
 pkg-config --exists libpng 2>/dev/null || missing+=(libpng-dev)
 pkg-config --exists zlib 2>/dev/null || missing+=(zlib1g-dev)
 [ -e /usr/include/nifti/nifti2_io.h ] && ls /usr/lib/*/libnifti2.so >/dev/null 2>&1 || missing+=(libnifti-dev)
+if [ "${1:-}" = tests ]; then
+  command -v systemd-analyze >/dev/null || missing+=(systemd)
+  command -v man >/dev/null || missing+=(man-db)
+  command -v flock >/dev/null || missing+=(util-linux)
+fi
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if ! command -v apt-get >/dev/null; then
