@@ -1,7 +1,8 @@
 import Foundation
 
-/// Tells the service manager that started this process how it goes, as sd_notify(3) describes: one datagram each to the
-/// socket that `NOTIFY_SOCKET` names. Where there is none, nothing is said.
+/// Tells the service manager that started this process how it goes, as sd_notify(3) describes.
+///
+/// Each message is one datagram to the socket that `NOTIFY_SOCKET` names. Where there is none, nothing is said.
 final class ServiceManager {
   private let address: String
   private let socket: Int32
