@@ -6,7 +6,10 @@ SWIFT := $(shell command -v swift || echo /opt/swift/usr/bin/swift)
 ARROWS := --explicit-target-dependency-import-check error
 RELEASE := .build/release/pellucid
 
-.PHONY: help setup build release viewer test lint format demo bench docs fuzz clean
+# Where `make install` puts things; with DESTDIR=folder below that folder.
+PREFIX ?= /usr/local
+
+.PHONY: help setup build release viewer test lint format demo bench docs install fuzz clean
 
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -45,8 +48,13 @@ bench: release ## Compare with PyTorch, ONNX Runtime and OpenVINO (half an hour,
 fuzz: setup ## Fuzz the readers of untrusted files: `make fuzz SECONDS=60 TARGET=nifti`; all of them unless told.
 	@SWIFT=$(SWIFT) Workflows/fuzz.sh $(or $(TARGET),all) $(or $(SECONDS),60)
 
-docs: release ## Write Docs/Commands.md from the executable's own help.
+docs: release ## Write Docs/Commands.md, Docs/man and Docs/completions from the executable's own help.
 	@Workflows/commands.sh $(RELEASE) > Docs/Commands.md && echo "wrote Docs/Commands.md"
+	@Workflows/manual.sh $(RELEASE) Docs && echo "wrote Docs/man, Docs/completions"
+
+install: ## Install executable, models, workflows, manual, completions, units under PREFIX (/usr/local); build first.
+	@[ -x $(RELEASE) ] || { echo "install: build it first, as yourself: make release" >&2; exit 1; }
+	@Workflows/install.sh $(RELEASE) "$(PREFIX)" "$(DESTDIR)"
 
 clean: ## Remove everything that was built or made by the demo.
 	rm -rf .build .build-fuzz demo-output

@@ -158,7 +158,7 @@ let package = Package(
       name: "EndToEndTests",
       dependencies: [
         "pellucid", "Configuration", "Models", "NeuralNet", "Diffusion", "Volumes", "Transforms", "TensorCore",
-        "DurableFiles", "TestSupport",
+        "Provenance", "DurableFiles", "TestSupport",
       ],
       swiftSettings: strict),
   ],

@@ -30,10 +30,12 @@ struct DropAnswer: Codable {
 struct DropArchive {
   private let folder: BoundFolder
   private let rule: InboxOptions.OnDone
+  private let names: DropNames
 
-  init(_ folder: BoundFolder, _ rule: InboxOptions.OnDone) {
+  init(_ folder: BoundFolder, _ rule: InboxOptions.OnDone, _ names: DropNames) {
     self.folder = folder
     self.rule = rule
+    self.names = names
   }
 
   /// Moves or removes a drop and what lies beside it for its sake, and returns where its answer belongs.
@@ -42,17 +44,31 @@ struct DropArchive {
     case .keep: return path
     case .delete:
       guard succeeded else { return path }
-      for file in besides(path) + [path] { try folder.remove(file) }
+      for file in besides(path).map(\.file) + [path] { try folder.remove(file) }
       return path
     case .move: return try move(path, to: succeeded ? "done" : "failed")
     }
   }
 
-  private func besides(_ path: RelativePath) -> [RelativePath] {
-    [DropNames.sentinel, DropNames.options, DropNames.answer].map {
-      path.folder.appending((path.names.last ?? []) + Array($0.utf8))
+  /// What lies beside a drop for its sake alone, with what comes behind the drop's name.
+  private func besides(_ path: RelativePath) -> [(file: RelativePath, suffix: String)] {
+    let name = path.names.last ?? []
+    let isAlone = isAloneWithItsStem(path)
+    return [DropNames.sentinel, DropNames.options, DropNames.answer].flatMap { suffix in
+      names.besides(name, suffix).prefix(isAlone ? 2 : 1).map { (path.folder.appending($0), suffix) }
     }
-    .filter(folder.holds)
+    .filter { folder.holds($0.0) }
+  }
+
+  /// Whether no other drop goes by the same `scan.done` or `scan.pellucid.yaml`.
+  private func isAloneWithItsStem(_ path: RelativePath) -> Bool {
+    guard let name = path.names.last, let stem = names.besides(name, "").last,
+      let entries = try? folder.entries(of: path.folder)
+    else { return false }
+    return !entries.contains { entry in
+      entry.name != name && names.isDrop(String(decoding: entry.name, as: UTF8.self))
+        && names.besides(entry.name, "").last == stem
+    }
   }
 
   private func move(_ path: RelativePath, to archive: String) throws -> RelativePath {
@@ -60,13 +76,20 @@ struct DropArchive {
     for name in path.names { target = target.appending(name) }
     try folder.makeFolders(target.folder)
     // A file of that name may have been archived before: nothing is replaced.
+    let besides = besides(path)
     for number in 1...10_000 {
       let numbered = number == 1 ? target : Self.numbered(target, number)
       do { try folder.move(path, to: numbered) } catch {
         if error.kind == .exists { continue }
         throw error
       }
-      for file in besides(path) { try? folder.remove(file) }
+      for (file, suffix) in besides {
+        // Options belong to the drop: whoever takes it up again needs them.
+        let name = (numbered.names.last ?? []) + Array(suffix.utf8)
+        let isMoved =
+          suffix == DropNames.options && (try? folder.move(file, to: numbered.folder.appending(name))) != nil
+        if !isMoved, suffix != DropNames.options { try? folder.remove(file) }
+      }
       return numbered
     }
     return path

@@ -27,7 +27,7 @@ public struct Garbage: Sendable, Equatable {
   /// that still lies there is known again by its content. Ages are measured by the disk's own clock.
   public init(in spool: Spool, inputsOlderThan age: Duration) throws {
     var found: [(String, URL)] = []
-    let now = try Self.now(on: spool)
+    let now = try spool.clock()
     // Attempts are listed before claims: a claim outlives the folder that it writes to.
     let staging = spool.results.root.appendingPathComponent(".staging")
     let attempts = try FolderChanges.names(in: staging)
@@ -103,19 +103,7 @@ public struct Garbage: Sendable, Equatable {
     return found
   }
 
-  /// What the disk's clock shows, in seconds; our own may be another.
-  private static func now(on spool: Spool) throws -> Double {
-    let probe = spool.root.appendingPathComponent("clock.tmp")
-    try AtomicFile.write(Data(), to: probe)
-    defer { try? FolderChanges.remove(probe) }
-    return changed(probe)
-  }
-
-  private static func changed(_ url: URL) -> Double {
-    var status = stat()
-    guard lstat(url.path(percentEncoded: false), &status) == 0 else { return .infinity }
-    return Double(status.st_ctim.tv_sec) + Double(status.st_ctim.tv_nsec) * 1e-9
-  }
+  private static func changed(_ url: URL) -> Double { Spool.changed(url) ?? .infinity }
 
   private static func size(of url: URL) -> Int {
     var status = stat()

@@ -135,9 +135,8 @@ public final class Inbox: DropSource {
       return []
     }
     notices.watch(path)
-    let files = Dictionary(
-      entries.filter { $0.kind == .file }.map { (String(decoding: $0.name, as: UTF8.self), $0) },
-      uniquingKeysWith: { $1 })
+    // By their bytes: names that are no text, or that text calls equal, are names of their own.
+    let files = Dictionary(entries.filter { $0.kind == .file }.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
     var drops: [Drop] = []
     for entry in entries {
       let name = String(decoding: entry.name, as: UTF8.self)
@@ -151,19 +150,21 @@ public final class Inbox: DropSource {
     return drops
   }
 
-  private func drop(_ path: RelativePath, _ name: String, _ entry: FolderEntry, _ files: [String: FolderEntry]) -> Drop
+  private func drop(_ path: RelativePath, _ name: String, _ entry: FolderEntry, _ files: [[UInt8]: FolderEntry])
+    -> Drop
   {
     let isRenamed = path.names.first == Array("new".utf8) && options.ready != .stable && options.ready != .sentinel
-    let hasSentinel = files[name + DropNames.sentinel] != nil && options.ready != .stable && options.ready != .rename
+    func beside(_ suffix: String) -> [UInt8]? { names.besides(entry.name, suffix).first { files[$0] != nil } }
+    let hasSentinel = beside(DropNames.sentinel) != nil && options.ready != .stable && options.ready != .rename
     var drop = Drop(path: path, signature: [entry.signature], isAnnounced: isRenamed || hasSentinel)
-    if let options = files[name + DropNames.options] {
-      drop.options = path.folder.appending(name + DropNames.options)
-      drop.signature.append(options.signature)
+    if let options = beside(DropNames.options), let entry = files[options] {
+      drop.options = path.folder.appending(options)
+      drop.signature.append(entry.signature)
     }
     if let ending = names.ending(of: name), let companions = names.companions[ending] {
-      let stem = name.dropLast(ending.count)
-      let candidates = companions.flatMap { [stem + $0, stem + $0.uppercased()] }
-      if let companion = candidates.lazy.compactMap({ files[String($0)] }).first {
+      let stem = Array(entry.name.dropLast(ending.utf8.count))
+      let candidates = companions.flatMap { [stem + Array($0.utf8), stem + Array($0.uppercased().utf8)] }
+      if let companion = candidates.lazy.compactMap({ files[$0] }).first {
         drop.signature.append(companion.signature)
       } else {
         drop.companionIsMissing = true
@@ -238,7 +239,7 @@ public final class Inbox: DropSource {
       state = now
       if now == .quarantine { failure = spool.reasonOfQuarantine(job) }
     }
-    let place = try DropArchive(folder, options.onDone).putAway(drop.path, succeeded: state == .done)
+    let place = try DropArchive(folder, options.onDone, names).putAway(drop.path, succeeded: state == .done)
     let answer = DropAnswer(job: record.job, committed: state == .done, failure: failure)
     // An inbox that cannot be written to is answered by the results alone.
     try? folder.write(answer.encoded(), to: place.folder.appending(place.names.last! + Array(DropNames.answer.utf8)))

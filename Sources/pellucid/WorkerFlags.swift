@@ -65,8 +65,13 @@ struct WorkerFlags: ParsableArguments {
   }
 
   func launch(_ spool: Spool, _ settings: Settings) -> ServerLaunch {
+    Self.launch(spool, threads: Self.threadsPerCase(settings), workflows: workflows)
+  }
+
+  /// How the child processes of this process are started.
+  static func launch(_ spool: Spool, threads: Int, workflows: String? = nil) -> ServerLaunch {
     var arguments = ["serve-cases", "--spool", spool.root.path(percentEncoded: false), "--parent", String(getpid())]
-    arguments += ["--threads", String(Self.threadsPerCase(settings))]
+    arguments += ["--threads", String(threads)]
     if let workflows { arguments += ["--workflows", workflows] }
     let executable = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
     return ServerLaunch(executable: executable, arguments: arguments)

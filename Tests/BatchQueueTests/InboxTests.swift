@@ -173,6 +173,53 @@ struct InboxTests {
     }
   }
 
+  @Test("what lies beside a drop may have its whole name or its stem, and the options go where the drop goes")
+  func besides() throws {
+    try with({
+      $0.onDone = .move
+      $0.ready = .sentinel
+    }) { scene, root, inbox in
+      try drop("1", "a.txt", root)
+      try drop("", "a.txt.done", root)
+      try drop("two: 2", "a.txt.pellucid.yaml", root)
+      try drop("2", "b.txt", root)
+      try drop("", "b.done", root)
+      try drop("two: 2", "b.pellucid.yaml", root)
+      let requests = try inbox.look()
+      #expect(requests.map { $0.options?.lastName } == ["a.txt.pellucid.yaml", "b.pellucid.yaml"])
+      let again = try Inbox(at: root, spool: scene.spool, names: names, options: quickMove)
+      _ = try scene.runner(source: again).run()
+      #expect(
+        try scene.names("inbox/done")
+          == ["a", "b"].flatMap { stem in
+            ["", ".pellucid.json", ".pellucid.yaml"].map { "\(stem).txt\($0)" }
+          })
+      #expect(try scene.names("inbox") == [".pellucid-inbox", "done", "new"])
+    }
+  }
+
+  @Test("what two drops share by their stem stays when one of them is moved")
+  func sharedStem() throws {
+    try with({
+      $0.onDone = .move
+      $0.ready = .sentinel
+    }) { scene, root, inbox in
+      try drop("1", "a.txt", root)
+      try drop("2", "a.hdr", root)
+      try drop("", "a.done", root)
+      _ = try scene.runner(source: inbox).run()
+      // The header waits for its image, and has been announced.
+      #expect(try scene.names("inbox") == [".pellucid-inbox", "a.done", "a.hdr", "done", "new"])
+      #expect(try scene.names("inbox/done") == ["a.txt", "a.txt.pellucid.json"])
+    }
+  }
+
+  private var quickMove: InboxOptions {
+    var options = quick
+    options.onDone = .move
+    return options
+  }
+
   @Test("a folder without the marker is no inbox, also when the marker goes while it is watched")
   func unmounted() throws {
     try with { scene, root, inbox in

@@ -44,6 +44,11 @@ struct TicketTests {
     let parts = worker.description.split(separator: "-")
     #expect(WorkerName("\(parts[0])-4194999-1-x"[...])?.isKnownDead == true)
     #expect(WorkerName("00000000-4194999-1-x"[...])?.isKnownDead == false)
+    // A process that stands in no view, as another user's to a service, lives if it can be reached.
+    #expect(!worker.isKnownDead(seenIn: "/nowhere"))
+    #expect(WorkerName("\(parts[0])-4194999-1-x"[...])?.isKnownDead(seenIn: "/nowhere") == true)
+    // Its number may be another process's by now.
+    #expect(WorkerName("\(parts[0])-\(parts[1])-1-x"[...])?.isKnownDead == true)
   }
 
   @Test("failures that may pass are tried again after 1, 5 and 25 minutes, killed ones once, wrong ones never")

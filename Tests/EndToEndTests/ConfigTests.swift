@@ -112,7 +112,7 @@ struct ConfigTests {
       #expect(outcome.errorLines.first?.contains("pellucid.yaml: line 1: unknown key") == true)
       #expect(try contents(of: scene.outputs).isEmpty)
       let doctor = try scene.execute(["doctor"], environment: environment)
-      #expect(doctor.exitCode == 0 && doctor.standardOutput.contains("the settings cannot be followed"))
+      #expect(doctor.exitCode == 78 && doctor.standardOutput.contains("PROBLEM 78       settings: "))
     }
   }
 

@@ -25,10 +25,12 @@ enum Executable {
   /// Runs the executable to its end, in `folder`.
   ///
   /// Streams go through files, so that no full pipe can stall the process.
-  static func run(_ arguments: [String], in folder: URL, environment: [String: String] = [:]) throws -> Outcome {
+  static func run(
+    _ arguments: [String], in folder: URL, environment: [String: String] = [:], executable: URL = url
+  ) throws -> Outcome {
     let streams = try Streams()
     defer { streams.remove() }
-    let process = try start(arguments, in: folder, environment: environment, streams: streams)
+    let process = try start(arguments, in: folder, environment: environment, streams: streams, executable)
     process.waitUntilExit()
     return Outcome(
       exitCode: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
@@ -46,10 +48,10 @@ enum Executable {
   }
 
   private static func start(
-    _ arguments: [String], in folder: URL, environment: [String: String], streams: Streams
+    _ arguments: [String], in folder: URL, environment: [String: String], streams: Streams, _ executable: URL = url
   ) throws -> Process {
     let process = Process()
-    process.executableURL = url
+    process.executableURL = executable
     process.arguments = arguments
     process.currentDirectoryURL = folder
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }

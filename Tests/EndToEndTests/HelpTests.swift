@@ -45,6 +45,31 @@ struct HelpTests {
     }
   }
 
+  @Test("the manual and the completions are what `make docs` would write")
+  func manual() throws {
+    try Scene.withoutModel { folder in
+      let outcome = try Tool.run(
+        Repository.root.appendingPathComponent("Workflows/manual.sh").path, [Executable.url.path, folder.path],
+        in: folder, environment: ["PATH": "/usr/bin:/bin"])
+      #expect(outcome.exitCode == 0, "\(outcome.output)")
+      for part in ["man", "completions"] {
+        let (written, committed) = (
+          folder.appendingPathComponent(part), Repository.root.appendingPathComponent("Docs/\(part)")
+        )
+        let names = try contents(of: written)
+        #expect(names.count > 2)
+        #expect(try names == contents(of: committed), "run `make docs` and commit the pages")
+        for name in names {
+          let (new, old) = try (
+            Data(contentsOf: written.appendingPathComponent(name)),
+            Data(contentsOf: committed.appendingPathComponent(name))
+          )
+          #expect(new == old, "\(name): run `make docs` and commit the pages")
+        }
+      }
+    }
+  }
+
   @Test("doctor names the instruction set and the BLAS core, as text and as JSON")
   func doctor() throws {
     try Scene.withoutModel { folder in

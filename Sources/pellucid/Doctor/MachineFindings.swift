@@ -4,21 +4,8 @@ import Models
 import Provenance
 import TensorCore
 
-/// What runs here, and what may be wrong with it.
-struct DoctorCommand: ParsableCommand {
-  static let configuration = CommandConfiguration(
-    commandName: "doctor", abstract: "Show versions, processor, numeric libraries and models; warn about what slows.")
-
-  @Flag(help: "Print JSON.") var json = false
-
-  func run() throws {
-    let findings = Findings.here()
-    print(json ? try findings.json() : findings.text())
-  }
-}
-
-/// What the doctor found.
-private struct Findings: Encodable {
+/// What runs here, and what slows it.
+struct MachineFindings: Encodable {
   struct Model: Encodable {
     var name: String
     var path: String
@@ -36,23 +23,18 @@ private struct Findings: Encodable {
   var models: [Model]
   var warnings: [String]
 
-  static func here() -> Findings {
+  static func here(models: [(name: String, url: URL)]) -> MachineFindings {
     let machine = EnvironmentRecord.current(
       isa: ComputeBackend.instructionSet.rawValue, blasCore: ComputeBackend.blasCore, threads: Parallel.threadCount,
       memoryCap: nil)
-    // Settings that are wrong stop every other command; the doctor says so and looks on.
-    var wrong: [String] = []
-    var locator = ModelLocator.current()
-    do { locator = try SettingsInForce.models } catch { wrong = ["the settings cannot be followed: \(error)"] }
-    let models = locator.available.map { Model(name: $0.name, path: $0.url.path) }
-    return Findings(
+    return MachineFindings(
       version: Pellucid.configuration.version, compiler: SoftwareRecord.builtWith, os: machine.os,
       kernel: machine.kernel, processor: machine.cpuModel, threads: machine.threads, instructionSet: machine.isa,
       bestInstructionSet: ComputeBackend.best.rawValue, blas: ComputeBackend.blasConfiguration,
-      blasCore: machine.blasCore, models: models, warnings: wrong + warnings(noModel: models.isEmpty))
+      blasCore: machine.blasCore, models: models.map { Model(name: $0.name, path: $0.url.path) }, warnings: warnings())
   }
 
-  private static func warnings(noModel: Bool) -> [String] {
+  private static func warnings() -> [String] {
     let environment = ProcessInfo.processInfo.environment
     var warnings: [String] = []
     // A preset core may be slower than the one that OpenBLAS would choose, and gives other last bits.
@@ -68,14 +50,7 @@ private struct Findings: Encodable {
         "PELLUCID_ISA forces \(ComputeBackend.instructionSet.rawValue), the processor has \(ComputeBackend.best.rawValue); "
           + "unset it for full speed")
     }
-    if noModel { warnings.append("no model was found; set PELLUCID_MODELS to a folder that holds some") }
     return warnings
-  }
-
-  func json() throws -> String {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    return String(decoding: try encoder.encode(self), as: UTF8.self)
   }
 
   func text() -> String {
