@@ -59,8 +59,7 @@ public struct CohortRow: Sendable, Equatable {
     if case .text(let text) = manifest.parameters["sampler"] { sampler = text }
     let steps = manifest.durations
     self.init(
-      caseID: caseID, state: manifest.status == .committed ? .done : .failed,
-      reason: manifest.error.map { "exit-\($0.code)" }, model: "\(manifest.model.name) \(manifest.model.version)",
+      caseID: caseID, state: .done, model: "\(manifest.model.name) \(manifest.model.version)",
       sampler: sampler, remarks: Self.codes(manifest.qc.flags), metrics: manifest.qc.metrics,
       seconds: steps.read + steps.plan + steps.infer + steps.write + steps.verify, page: page, thumbnail: thumbnail)
   }
