@@ -248,7 +248,7 @@ public final class QueueRunner {
       return result
     } catch {
       troubles += 1
-      tell(.trouble("\(error)"))
+      tell(.trouble((error as? FileError)?.withoutName ?? "\(error)"))
       // A worker with an end in sight does not wait for ever; its claims run out by themselves.
       if options.goal != .forever, troubles >= 5 {
         giveBack()

@@ -107,7 +107,8 @@ public struct Spool: Sendable {
 
   /// Where the copy of an input lies.
   public func url(of input: Job.Input) -> URL {
-    root.appendingPathComponent("input/\(input.sha256.prefix(2))/\(input.name)")
+    // By its name and not its digest: the two files of a pair are found beside one another.
+    root.appendingPathComponent("input/\(input.name.prefix(2))/\(input.name)")
   }
 
   /// A job of the spool; throws `QueueError`.

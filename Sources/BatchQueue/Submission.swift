@@ -22,8 +22,8 @@ extension Spool {
     let digest = try ContentDigest.sha256(of: file)
     let stem = stem ?? digest
     let input = Job.Input(role: role, sha256: digest, bytes: file.byteCount, name: stem + ending)
-    let folder = root.appendingPathComponent("input/\(digest.prefix(2))")
     let target = url(of: input)
+    let folder = target.deletingLastPathComponent()
     try FolderChanges.make(folder)
     let isNew = !FolderChanges.exists(target)
     if isNew {

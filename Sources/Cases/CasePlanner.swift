@@ -39,7 +39,9 @@ public struct CasePlan: Encodable, Sendable {
   static let refused = "refused"
 
   /// Whether it is still to be computed.
-  public var isToDo: Bool { state != Self.refused && state != JobState.done.rawValue && state != JobState.quarantine.rawValue }
+  public var isToDo: Bool {
+    state != Self.refused && state != JobState.done.rawValue && state != JobState.quarantine.rawValue
+  }
 }
 
 /// Finds out what a batch would do, and does nothing: no file is made, and no spool.

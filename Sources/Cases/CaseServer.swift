@@ -4,6 +4,7 @@ public import Configuration
 import DurableFiles
 import Foundation
 public import Models
+import Volumes
 
 /// The child process's side of the queue: reads requests from standard input, answers on the same socket.
 ///
@@ -42,7 +43,7 @@ public struct CaseServer {
 
   private func take(_ request: IntakeRequest) -> IntakeReply {
     do { return try intake.take(request) } catch {
-      let (code, text) = classify(error)
+      let (code, text) = described(error)
       let failure = Failure(kind: kind(code), code: code, text: text)
       return failure.kind == .passing ? .later(failure) : .refused(failure)
     }
@@ -58,8 +59,18 @@ public struct CaseServer {
       }
       return .computed
     } catch {
-      let (code, text) = classify(error)
+      let (code, text) = described(error)
       return .failed(Failure(kind: kind(code), code: code, text: text, attempt: request.attempt))
+    }
+  }
+
+  /// The code and the line of an error; no line names a file, for it is written down where others read it.
+  private func described(_ error: any Error) -> (code: Int, text: String) {
+    let (code, text) = classify(error)
+    switch error {
+    case let error as FileError: return (code, error.withoutName)
+    case let error as VolumeError: return (code, error.shortReason)
+    default: return (code, text)
     }
   }
 

@@ -73,7 +73,6 @@ public struct CaseWork: Codable, Sendable, Equatable {
       viewer: workflow.report && workflow.viewer ? viewer : .off,
       thumbnail: workflow.report ? folder.appendingPathComponent("thumbnail.png") : nil, force: workflow.force,
       command: command)
-    request.inputName = inputName
     request.reportName = "report.html"
     request.attempt = AttemptRecord(number: attempt, earlierFailures: failures.map(\.kind.rawValue))
     return request

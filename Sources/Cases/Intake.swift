@@ -75,7 +75,7 @@ public struct Intake {
   }
 
   private func throwing(_ error: FileError) -> IntakeReply {
-    .refused(Failure(kind: .permanent, code: error.kind == .permission ? 77 : 66, text: error.description))
+    .refused(Failure(kind: .permanent, code: error.kind == .permission ? 77 : 66, text: error.withoutName))
   }
 
   private typealias Copy = (input: Job.Input, isNew: Bool)
@@ -115,7 +115,7 @@ extension CaseWork {
 
 extension VolumeError {
   /// What is wrong, without the name of the copy.
-  fileprivate var shortReason: String {
+  var shortReason: String {
     guard let colon = description.range(of: ": ") else { return description }
     return String(description[colon.upperBound...])
   }

@@ -20,7 +20,9 @@ public struct ResultCheck: Encodable, Sendable, Equatable {
     case otherVersion = "another version"
 
     /// Whether the result was computed again at all.
-    public var wasMade: Bool { self == .identical || self == .different || self == .differentMachine || self == .failed }
+    public var wasMade: Bool {
+      self == .identical || self == .different || self == .differentMachine || self == .failed
+    }
   }
 
   /// The job that the result is of; of a damaged manifest as its name says, nil where that says nothing.

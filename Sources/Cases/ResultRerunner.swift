@@ -26,7 +26,8 @@ final class ResultRerunner {
     guard manifest.software.numericVersion == SoftwareRecord.pellucidNumericVersion else {
       check.rerun = .otherVersion
       check.remarks.append(
-        "computed by pellucid \(FileError.printable(manifest.software.version)), whose numbers are others than this version's")
+        "computed by pellucid \(FileError.printable(manifest.software.version)), whose numbers are others than this version's"
+      )
       return
     }
     guard let model = try model(of: manifest, result.work) else {
@@ -58,7 +59,8 @@ final class ResultRerunner {
 
   private func compare(_ manifest: Manifest, _ again: Manifest, _ check: inout ResultCheck) {
     func digests(_ manifest: Manifest) -> [String: String] {
-      Dictionary(manifest.outputs.compactMap { f in f.sha256Voxels.map { (f.role, $0) } }, uniquingKeysWith: { a, _ in a })
+      Dictionary(
+        manifest.outputs.compactMap { f in f.sha256Voxels.map { (f.role, $0) } }, uniquingKeysWith: { a, _ in a })
     }
     var differences: [String] = []
     func note(_ name: String, _ then: String, _ now: String) {
@@ -75,14 +77,17 @@ final class ResultRerunner {
     if differences.isEmpty {
       check.problems.append("computed again, it has other voxels")
     } else {
-      check.remarks.append("computed again, it has other voxels: the same bits are promised within one instruction set only")
+      check.remarks.append(
+        "computed again, it has other voxels: the same bits are promised within one instruction set only")
     }
   }
 
   /// The model with the digest in the manifest: by the name in the queue's record, in the manifest, or given by the user.
   private func model(of manifest: Manifest, _ work: CaseWork?) throws -> RestorationModel? {
     for name in [model, work?.workflow.model, manifest.model.name].compactMap(\.self) {
-      guard let described = try? shelf.described(name), described.sha256 == manifest.model.weightsSha256 else { continue }
+      guard let described = try? shelf.described(name), described.sha256 == manifest.model.weightsSha256 else {
+        continue
+      }
       return try shelf.loaded(name)
     }
     return nil
@@ -128,14 +133,14 @@ final class ResultRerunner {
     if case .flag(let clamp)? = parameters["clamp"] { options.clampData = clamp }
     options.steps = try steps(named: text("labelSet"), options, model)
     let stored = try text("dataType")
-    guard let dataType = stored == "input" ? .input : VoxelDataType(rawValue: stored).map(VolumeWriteOptions.DataTypeChoice.type)
+    guard
+      let dataType = stored == "input"
+        ? .input : VoxelDataType(rawValue: stored).map(VolumeWriteOptions.DataTypeChoice.type)
     else { throw ProvenanceError(.unreadable, "the manifest names an unknown data type") }
     // Whether the input was fit for the model was decided then; the bound on memory changes no bit.
-    var request = RunRequest(
+    return RunRequest(
       input: image, output: folder.appendingPathComponent("output" + (try text("format"))), model: model,
       options: options, noise: inputs["noise"], dataType: dataType, ifExists: .fail, memoryLimit: memory, force: true)
-    request.inputName = "input"
-    return request
   }
 
   /// The `--steps` that gives a label set of this name with the model; nil for the one that it was trained on.

@@ -37,14 +37,16 @@ public struct ResultVerifier {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: place.path, isDirectory: &isFolder) else {
       throw ProvenanceError(
-        .missing, "there is no \(FileError.printable(place.lastPathComponent)); give a results tree, an output or a manifest")
+        .missing,
+        "there is no \(FileError.printable(place.lastPathComponent)); give a results tree, an output or a manifest")
     }
     guard isFolder.boolValue else {
       let result = StoredResult(file: place)
       guard FolderChanges.exists(result.manifest) else {
         throw ProvenanceError(
           .missing,
-          "\(FileError.printable(place.lastPathComponent)) has no manifest beside it, so nothing says what it should be")
+          "\(FileError.printable(place.lastPathComponent)) has no manifest beside it, so nothing says what it should be"
+        )
       }
       results = [result]
       return
@@ -72,7 +74,8 @@ public struct ResultVerifier {
   ///
   /// Throws `FileError` where the disk fails; whatever is wrong with a result is in what is returned.
   public func check(_ tell: (ResultCheck) throws -> Void = { _ in }) throws -> [ResultCheck] {
-    let rerunner = options.rerun ? ResultRerunner(models: options.models, inputs: options.inputs, model: options.model) : nil
+    let rerunner =
+      options.rerun ? ResultRerunner(models: options.models, inputs: options.inputs, model: options.model) : nil
     return try results.map { result in
       var (check, manifest) = try ResultAuditor(result: result).check()
       // What contradicts itself says nothing about how to compute it.

@@ -70,7 +70,8 @@ struct ResultAuditor {
     let report = manifest.verify(in: folder)
     check.checked += report.checked
     for problem in report.problems {
-      check.problems.append("\(FileError.printable(problem.name)) is \(problem.kind == .missing ? "missing" : "changed")")
+      check.problems.append(
+        "\(FileError.printable(problem.name)) is \(problem.kind == .missing ? "missing" : "changed")")
     }
     guard result.job != nil else { return }
     let copy = folder.appendingPathComponent(ResultsTree.manifestName)

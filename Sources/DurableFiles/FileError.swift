@@ -35,6 +35,21 @@ public struct FileError: Error, Equatable, CustomStringConvertible {
     self.description = description
   }
 
+  /// The same without the name of the file, for records that must not have it.
+  public var withoutName: String {
+    switch kind {
+    case .notFound: "the file is gone, or its name leads elsewhere; check the path"
+    case .permission: "permission denied; check the rights of the file and of its folder"
+    case .exists: "something stands there already"
+    case .noSpace: "the disk or the quota is full; make room and try again"
+    case .notAFolder: "part of the path is not a folder; check the path"
+    case .notARegularFile: "it is no regular file; give one"
+    case .invalidName: "the name cannot be used, or leads through a link; give the file itself"
+    case .exhausted: "too many open files, or out of memory; free some and try again"
+    case .io: "the disk, or the network behind it, fails; check it and try again"
+    }
+  }
+
   /// What a failed system call means for `path`; `action` is a verb such as "write".
   package init(errno code: Int32, cannot action: String, _ path: String) {
     let (kind, reason) = FileError.meaning(of: code)

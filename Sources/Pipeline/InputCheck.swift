@@ -37,7 +37,8 @@ public struct InputCheck: Sendable, Equatable {
     guard voxels.nonFiniteCount == 0 else {
       throw PipelineError(
         .unsuitableInput,
-        "\(voxels.nonFiniteCount) of \(voxels.count) voxels are NaN or infinite; replace them by numbers before restoring")
+        "\(voxels.nonFiniteCount) of \(voxels.count) voxels are NaN or infinite; replace them by numbers before restoring"
+      )
     }
     guard voxels.minimum < voxels.maximum else {
       throw PipelineError(

@@ -70,8 +70,9 @@ public struct RunRequest: Sendable {
   public var force: Bool
   /// The command that repeats the run, with base names for paths.
   public var command: String
-  /// The name of the image in the record; nil for the file's own.
-  public var inputName: String?
+  /// Whether the record has the inputs' own names; without, they are called `input` and `noise`, for names of scans
+  /// may name people.
+  public var recordNames = false
   /// Name of the report; nil for one that begins as the output's does.
   public var reportName: String?
   /// Which attempt of a queued job it is.
@@ -96,6 +97,11 @@ public struct RunRequest: Sendable {
     self.thumbnail = thumbnail
     self.force = force
     self.command = command
+  }
+
+  /// What an input is called in every record, by what it is: its role, such as `noise`, and its own ending.
+  public static func recordedName(of url: URL, role: String) -> String {
+    (role == "noise" ? "noise" : "input") + Manifest.ending(of: url)
   }
 
   /// Where the manifest goes.

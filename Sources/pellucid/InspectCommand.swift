@@ -5,7 +5,7 @@ import DurableFiles
 import Foundation
 import Models
 
-/// `pellucid inspect`: what is this file, and is it whole?
+/// `pellucid inspect`: what files are, and whether they are whole.
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",

@@ -21,7 +21,8 @@ struct PlanCommand: ParsableCommand {
       """)
 
   @OptionGroup var inputs: BatchCases
-  @Option(name: [.customShort("o"), .long], help: ArgumentHelp("The results tree, if there is one.", valueName: "folder"))
+  @Option(
+    name: [.customShort("o"), .long], help: ArgumentHelp("The results tree, if there is one.", valueName: "folder"))
   var results: String?
   @Option(help: ArgumentHelp("The spool (default: in the results tree).", valueName: "folder")) var spool: String?
   @Flag(help: "As for batch; changes nothing here.") var failFast = false

@@ -42,6 +42,9 @@ struct RunCommand: AsyncParsableCommand {
   var memory: String?
   @Flag(help: "Restore an input that is far outside what the model is meant for.")
   var force = false
+  @Flag(
+    help: "Record the inputs' own names in manifest and report (default: input and noise, for names may name people).")
+  var recordNames = false
   @Flag(help: "Check everything and say what would be done; compute and write nothing.")
   var dryRun = false
   @Flag(help: "Print the manifest (with --dry-run: the plan) as JSON on stdout.")
@@ -84,6 +87,7 @@ struct RunCommand: AsyncParsableCommand {
       noise: sampling.noise.map { URL(fileURLWithPath: $0) }, dataType: result.dtype.choice, ifExists: result.ifExists,
       memoryLimit: settings.memory.value, report: result.report,
       viewer: result.report && result.viewer ? .find(besides: try SettingsInForce.models.folders) : .off, force: force)
+    request.recordNames = recordNames
     request.command = repetition(options)
     return request
   }
@@ -143,15 +147,18 @@ struct RunCommand: AsyncParsableCommand {
     ] + plan.warnings.map { "warning: \($0)" }
   }
 
-  /// The command that repeats this run, with base names for paths and without what does not change the result.
+  /// The command that repeats this run, with recorded names for paths and without what does not change the result.
   private func repetition(_ options: SamplingOptions) -> String {
     func name(_ path: String) -> String { URL(fileURLWithPath: path).lastPathComponent }
-    var words = ["pellucid", "run", name(input), "-o", name(output), "--model", name(model)]
+    func recorded(_ path: String, _ role: String) -> String {
+      recordNames ? name(path) : RunRequest.recordedName(of: URL(fileURLWithPath: path), role: role)
+    }
+    var words = ["pellucid", "run", recorded(input, "image"), "-o", name(output), "--model", name(model)]
     words += ["--sampler", options.sampler.description]
     if let steps = options.steps { words += ["--steps", String(steps)] }
     words += ["--seed", String(options.seed)]
     if options.samples > 1 { words += ["--samples", String(options.samples)] }
-    if let noise = sampling.noise { words += ["--noise", name(noise)] }
+    if let noise = sampling.noise { words += ["--noise", recorded(noise, "noise")] }
     if options.noiseField != .shared { words += ["--noise-field", options.noiseField.rawValue] }
     if let clamp = options.clampData { words.append(clamp ? "--clamp" : "--no-clamp") }
     if result.dtype != .input { words += ["--dtype", result.dtype.rawValue] }

@@ -6,7 +6,7 @@ import DurableFiles
 import Foundation
 import Models
 
-/// `pellucid verify`: are the results still what their manifests say?
+/// `pellucid verify`: whether results still are what their manifests say.
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
@@ -39,7 +39,9 @@ struct VerifyCommand: ParsableCommand {
   @Flag(help: "Print JSON on stdout.") var json = false
 
   func validate() throws {
-    guard rerun || (inputs.isEmpty && model == nil) else { throw ValidationError("--inputs and --model go with --rerun") }
+    guard rerun || (inputs.isEmpty && model == nil) else {
+      throw ValidationError("--inputs and --model go with --rerun")
+    }
   }
 
   func run() throws {
@@ -74,7 +76,9 @@ struct VerifyCommand: ParsableCommand {
 
   private func show(_ check: ResultCheck) {
     let rerun = check.rerun.map { ", rerun: \($0.rawValue)" } ?? ""
-    print("\(check.job.map(String.init(describing:)) ?? "-")  \(check.ok ? "ok" : "DIFFERS"), \(check.checked) files\(rerun)")
+    print(
+      "\(check.job.map(String.init(describing:)) ?? "-")  \(check.ok ? "ok" : "DIFFERS"), \(check.checked) files\(rerun)"
+    )
     for line in check.problems { print("  problem: \(FileError.printable(line))") }
     for line in check.remarks { print("  remark: \(FileError.printable(line))") }
   }

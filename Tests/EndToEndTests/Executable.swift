@@ -37,6 +37,36 @@ enum Executable {
       standardOutput: try streams.text(streams.output), standardError: try streams.text(streams.error))
   }
 
+  /// Runs the executable to its end, and collects the command lines of the processes that it started meanwhile.
+  static func runListingChildren(_ arguments: [String], in folder: URL, environment: [String: String]) throws -> (
+    Outcome, Set<Data>
+  ) {
+    let streams = try Streams()
+    defer { streams.remove() }
+    let process = try start(arguments, in: folder, environment: environment, streams: streams)
+    let parent = process.processIdentifier
+    var seen: Set<Data> = []
+    while process.isRunning {
+      for task in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(parent)/task")) ?? [] {
+        let children = (try? String(contentsOfFile: "/proc/\(parent)/task/\(task)/children", encoding: .utf8)) ?? ""
+        for child in children.split(separator: " ") {
+          // Between fork and exec a child still has its parent's.
+          if let line = try? Data(contentsOf: URL(fileURLWithPath: "/proc/\(child)/cmdline")), !line.isEmpty,
+            line != (try? Data(contentsOf: URL(fileURLWithPath: "/proc/\(parent)/cmdline")))
+          {
+            seen.insert(line)
+          }
+        }
+      }
+      Thread.sleep(forTimeInterval: 0.02)
+    }
+    process.waitUntilExit()
+    let outcome = Outcome(
+      exitCode: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
+      standardOutput: try streams.text(streams.output), standardError: try streams.text(streams.error))
+    return (outcome, seen)
+  }
+
   /// Starts the executable, waits for `delay` seconds at most, and kills it with signal 9 if it still runs.
   static func runAndKill(_ arguments: [String], in folder: URL, after delay: Double) throws {
     let streams = try Streams()

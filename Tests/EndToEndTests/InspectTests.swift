@@ -55,7 +55,8 @@ struct InspectTests {
   @Test("a compressed scan: header, geometry, values, and the models and workflows that are meant for it")
   func nifti() throws {
     try Scene.with { scene in
-      let (outcome, files) = try inspect(scene, [try scene.input("scan.nii.gz", GzipBytes.stored(NIfTIBytes.phantom().data))])
+      let (outcome, files) = try inspect(
+        scene, [try scene.input("scan.nii.gz", GzipBytes.stored(NIfTIBytes.phantom().data))])
       #expect(outcome.exitCode == 0, "\(outcome.standardError)")
       let file = try #require(files.first), scan = try #require(file.scan)
       #expect(scan.format == "nifti1" && scan.dataType == "int16" && scan.integrity == "gzip CRC32 and length checked")
@@ -115,7 +116,8 @@ struct InspectTests {
     }
   }
 
-  @Test("damage, a missing file and voxels that are no image each get their code; the other files are shown all the same")
+  @Test(
+    "damage, a missing file and voxels that are no image each get their code; the other files are shown all the same")
   func damaged() throws {
     try Scene.with { scene in
       let good = try scene.input("good.nii", NIfTIBytes.phantom().data)
@@ -140,7 +142,9 @@ struct InspectTests {
       // 96 MiB of voxels as floats, 48 on the disk.
       let big = try scene.input("big.nii", NIfTIBytes.repeating([512, 512, 96]))
       let peak = try peakResidentKiB(of: ["inspect", "--check", big])
-      let small = try peakResidentKiB(of: ["inspect", "--check", try scene.input("small.nii", NIfTIBytes.phantom().data)])
+      let small = try peakResidentKiB(of: [
+        "inspect", "--check", try scene.input("small.nii", NIfTIBytes.phantom().data),
+      ])
       #expect(peak - small < 16 << 10, "\(peak) KiB against \(small) KiB")
     }
   }

@@ -4,7 +4,7 @@ import Testing
 
 /// JSON Schema as python-jsonschema understands it: a validator that knows nothing of this program.
 enum JSONSchemaValidator {
-  /// What is wrong with each file, by path; empty lists for valid files. Installs the validator if need be.
+  /// What is wrong with each file, by path, nothing for valid ones; installs the validator if need be.
   static func errors(_ schema: URL, _ files: [URL]) throws -> [String: [String]] {
     let setup = try run(Repository.root.appendingPathComponent("Workflows/setup.sh").path, ["--tests"])
     try #require(setup.code == 0, "the validator could not be installed")
@@ -41,11 +41,15 @@ struct ManifestSchemaTests {
     return scene.outputs.appendingPathComponent(path)
   }
 
-  @Test("what run and batch leave is valid: NIfTI, a pair, PNG, several samples with noise between slices, a case of a batch")
+  @Test(
+    "what run and batch leave is valid: NIfTI, a pair, PNG, several samples with noise between slices, a case of a batch"
+  )
   func valid() throws {
     try Scene.with { scene in
       let scan = try scene.input("scan.nii.gz", GzipBytes.stored(NIfTIBytes.phantom([24, 20, 2]).data))
-      var files = [try manifest(scene, scene.run(scan, to: "a.nii.gz", "--report", "--steps", "2"), at: "a.manifest.json")]
+      var files = [
+        try manifest(scene, scene.run(scan, to: "a.nii.gz", "--report", "--steps", "2"), at: "a.manifest.json")
+      ]
       files.append(
         try manifest(
           scene, scene.run(scan, to: "b.hdr", "--samples", "2", "--sampler", "ddim:0.5", "--memory", "2G"),

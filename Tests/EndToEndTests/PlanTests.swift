@@ -39,14 +39,16 @@ struct PlanTests {
 
   private func plan(_ scene: Scene, _ more: [String] = []) throws -> (code: Int32, document: Document) {
     let outcome = try scene.execute(
-      ["plan", scene.inputs.path, "-o", scene.output("tree"), "--model", scene.model.path, "--steps", "2", "--json"] + more)
+      ["plan", scene.inputs.path, "-o", scene.output("tree"), "--model", scene.model.path, "--steps", "2", "--json"]
+        + more)
     let data = Data(outcome.standardOutput.utf8)
     return (outcome.exitCode, try #require(try? JSONDecoder().decode(Document.self, from: data), "\(outcome)"))
   }
 
   private func batch(_ scene: Scene) throws {
     let outcome = try scene.execute([
-      "batch", scene.inputs.path, "-o", scene.output("tree"), "--model", scene.model.path, "--steps", "2", "--no-report",
+      "batch", scene.inputs.path, "-o", scene.output("tree"), "--model", scene.model.path, "--steps", "2",
+      "--no-report",
     ])
     #expect(outcome.exitCode == 0, "\(outcome.standardError)")
   }

@@ -26,7 +26,8 @@ struct VerifyTests {
       }
       let tree = scene.outputs.appendingPathComponent("tree")
       let outcome = try scene.execute([
-        "batch", scene.inputs.path, "-o", tree.path, "--model", scene.model.path, "--steps", "2", "--no-report", "--quiet",
+        "batch", scene.inputs.path, "-o", tree.path, "--model", scene.model.path, "--steps", "2", "--no-report",
+        "--quiet",
       ])
       try #require(outcome.exitCode == 0, "\(outcome.standardError)")
       try body(scene, tree)

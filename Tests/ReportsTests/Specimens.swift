@@ -37,7 +37,7 @@ func testManifest(
   sampler: String = "ddim", flags: [String] = [], metrics: [String: Double] = [:], model: String = "ct-denoise"
 ) throws -> Manifest {
   try Manifest(
-    id: "6f0c1f2e-0000-4000-8000-000000000001", status: .committed, startedAt: "2026-11-21T10:00:00.000Z",
+    id: "6f0c1f2e-0000-4000-8000-000000000001", startedAt: "2026-11-21T10:00:00.000Z",
     endedAt: "2026-11-21T10:00:09.000Z", durations: Durations(infer: 8),
     software: SoftwareRecord(name: "pellucid", version: "0.1.0", numericVersion: 2, compiler: "Swift 6.2", libs: [:]),
     model: ModelRecord(

@@ -18,7 +18,8 @@ func inspectionAgrees(name: String) throws {
   let finite = values.filter(\.isFinite).sorted()
   #expect(summary.voxels.count == values.count && summary.voxels.nonFiniteCount == values.count - finite.count)
   #expect(summary.voxels.minimum == finite.first && summary.voxels.maximum == finite.last)
-  #expect(summary.voxels.negativeCount == finite.count { $0 < 0 } && summary.voxels.deepCount == finite.count { $0 < -500 })
+  #expect(
+    summary.voxels.negativeCount == finite.count { $0 < 0 } && summary.voxels.deepCount == finite.count { $0 < -500 })
   for percent in [0.0, 1, 37.5, 50, 99, 100] {
     let exact = finite[max(1, Int((percent / 100 * Double(finite.count)).rounded(.up))) - 1]
     let found = inspection.percentile(percent)
