@@ -6,7 +6,10 @@ SWIFT := $(shell command -v swift || echo /opt/swift/usr/bin/swift)
 ARROWS := --explicit-target-dependency-import-check error
 RELEASE := .build/release/pellucid
 
-.PHONY: help setup build release test soak lint format demo bench docs clean
+# Where `make install` puts things; with DESTDIR=folder below that folder.
+PREFIX ?= /usr/local
+
+.PHONY: help setup build release viewer test soak lint format demo bench docs install fuzz clean
 
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -20,10 +23,16 @@ build: setup ## Build everything for debugging, and refuse undeclared imports.
 release: setup ## Build the optimised executable.
 	$(SWIFT) build -c release --product pellucid $(ARROWS)
 
-test: setup ## Build and run all tests.
-	$(SWIFT) test --disable-xctest $(ARROWS)
+viewer: ## Fetch the interactive viewer for reports (1.7 MB from PyPI, pinned by digest) into Workflows/viewer/.
+	@Workflows/viewer/build.sh
 
-soak: setup ## Kill, fail and stop the queue at every call (an hour); prints the table of Docs/Reliability.md.
+test: ## Install what tests need (a browser and the viewer too), build, and run all tests.
+	@Workflows/setup.sh --tests
+	@Workflows/viewer/build.sh
+	PELLUCID_REQUIRE_BROWSER=1 $(SWIFT) test --disable-xctest $(ARROWS)
+
+soak: ## Kill, fail and stop the queue at every call (an hour); prints the table of Docs/Reliability.md.
+	@Workflows/setup.sh --tests
 	@Workflows/soak.sh
 
 lint: ## Check the formatting and a few rules of the house.
@@ -40,8 +49,16 @@ demo: release ## Denoise the sample CT in two ways and leave pictures, reports a
 bench: release ## Compare with PyTorch, ONNX Runtime and OpenVINO (half an hour, 6 GB); rewrites Docs/Benchmarks.md.
 	@Workflows/bench/bench.sh $(RELEASE)
 
-docs: release ## Write Docs/Commands.md from the executable's own help.
+fuzz: setup ## Fuzz the readers of untrusted files: `make fuzz SECONDS=60 TARGET=nifti`; all of them unless told.
+	@SWIFT=$(SWIFT) Workflows/fuzz.sh $(or $(TARGET),all) $(or $(SECONDS),60)
+
+docs: release ## Write Docs/Commands.md, Docs/man and Docs/completions from the executable's own help.
 	@Workflows/commands.sh $(RELEASE) > Docs/Commands.md && echo "wrote Docs/Commands.md"
+	@Workflows/manual.sh $(RELEASE) Docs && echo "wrote Docs/man, Docs/completions"
+
+install: ## Install executable, models, workflows, manual, completions, units under PREFIX (/usr/local); build first.
+	@[ -x $(RELEASE) ] || { echo "install: build it first, as yourself: make release" >&2; exit 1; }
+	@Workflows/install.sh $(RELEASE) "$(PREFIX)" "$(DESTDIR)"
 
 clean: ## Remove everything that was built or made by the demo.
-	rm -rf .build demo-output
+	rm -rf .build .build-fuzz demo-output

@@ -72,11 +72,17 @@ let package = Package(
       swiftSettings: numeric),
     .target(name: "Transforms", dependencies: ["Volumes", "TensorCore"], swiftSettings: numeric),
 
+    .target(
+      name: "Reports",
+      dependencies: ["Transforms", "Evaluation", "Volumes", "Provenance", "TensorCore", "DurableFiles", "CZlib"],
+      swiftSettings: numeric),
+
     // Compose.
     .target(
       name: "Pipeline",
       dependencies: [
-        "Models", "Diffusion", "Transforms", "Volumes", "Provenance", "Evaluation", "TensorCore", "DurableFiles",
+        "Models", "Diffusion", "Transforms", "Reports", "Volumes", "Provenance", "Evaluation", "TensorCore",
+        "DurableFiles",
       ], swiftSettings: numeric),
     .target(
       name: "Training",
@@ -89,7 +95,8 @@ let package = Package(
     .target(
       name: "Cases",
       dependencies: [
-        "Pipeline", "BatchQueue", "Configuration", "Models", "Diffusion", "Transforms", "Volumes", "Provenance",
+        "Pipeline", "Reports", "BatchQueue", "Configuration", "Models", "Diffusion", "Transforms", "Volumes",
+        "Provenance",
         "DurableFiles", "CPosix",
       ], swiftSettings: strict),
 
@@ -97,9 +104,8 @@ let package = Package(
     .executableTarget(
       name: "pellucid",
       dependencies: [
-        "Cases", "BatchQueue", "Pipeline", "Training", "Models", "Diffusion", "Volumes", "Evaluation", "Provenance",
-        "TensorCore",
-        "DurableFiles", "NeuralNet", "Transforms", "Configuration", argumentParser, logging,
+        "Cases", "BatchQueue", "Pipeline", "Reports", "Training", "Models", "Diffusion", "Volumes", "Evaluation",
+        "Provenance", "TensorCore", "DurableFiles", "NeuralNet", "Transforms", "Configuration", argumentParser, logging,
       ], swiftSettings: strict),
 
     // Tests.
@@ -107,6 +113,12 @@ let package = Package(
     .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ConfigurationTests", dependencies: ["Configuration", "DurableFiles", "TestSupport"], swiftSettings: strict),
+    .executableTarget(
+      name: "QueueTestServer", dependencies: ["BatchQueue", "DurableFiles", "CPosix"], path: "Tests/QueueTestServer",
+      swiftSettings: strict),
+    .testTarget(
+      name: "BatchQueueTests", dependencies: ["BatchQueue", "DurableFiles", "TestSupport", "QueueTestServer"],
+      swiftSettings: strict),
     .testTarget(
       name: "TensorCoreTests", dependencies: ["TensorCore", "CKernels", "TestSupport"], swiftSettings: numeric),
     .testTarget(
@@ -130,6 +142,10 @@ let package = Package(
       name: "TransformsTests", dependencies: ["Transforms", "Volumes", "TensorCore", "TestSupport"],
       swiftSettings: numeric),
     .testTarget(
+      name: "ReportsTests",
+      dependencies: ["Reports", "Provenance", "Volumes", "TensorCore", "DurableFiles", "TestSupport"],
+      swiftSettings: numeric),
+    .testTarget(
       name: "PipelineTests",
       dependencies: [
         "Pipeline", "Evaluation", "Models", "Diffusion", "Transforms", "Volumes", "Provenance", "TensorCore",
@@ -145,7 +161,8 @@ let package = Package(
     .testTarget(
       name: "EndToEndTests",
       dependencies: [
-        "pellucid", "Models", "NeuralNet", "Diffusion", "Volumes", "TensorCore", "DurableFiles", "TestSupport",
+        "pellucid", "Configuration", "Models", "NeuralNet", "Diffusion", "Volumes", "Transforms", "TensorCore",
+        "Provenance", "DurableFiles", "TestSupport",
       ],
       swiftSettings: strict),
     .target(name: "FaultShim", path: "Tests/FaultShim", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
@@ -158,3 +175,15 @@ let package = Package(
   ],
   swiftLanguageModes: [.v6]
 )
+
+/// `make fuzz` sets this; no other build has the fuzzed executable or knows of it.
+if Context.environment["PELLUCID_FUZZ"] != nil {
+  package.targets.append(
+    .executableTarget(
+      name: "Fuzz",
+      dependencies: [
+        "Volumes", "Models", "Training", "Provenance", "Diffusion", "TensorCore", "DurableFiles", "CZlib",
+      ],
+      path: "Tests/Fuzz", exclude: ["Seeds", "Dictionaries", "README.md", "make_seeds.py"],
+      swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

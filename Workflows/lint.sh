@@ -29,9 +29,9 @@ samples=$(du -sk SampleData | cut -f1)
 if grep -rnE '(^|[^A-Za-z.])(print|debugPrint)\(' Sources --include='*.swift' | grep -v '^Sources/pellucid/'; then
   finding "only the executable prints: return a value or take a closure"
 fi
-if grep -rnE 'DispatchQueue|Thread\(|pthread_create' Sources --include='*.swift' --include='*.c' \
-  | grep -v '^Sources/TensorCore/Parallel.swift'; then
-  finding "only TensorCore's Parallel makes threads"
+if grep -rnE 'DispatchQueue|[^A-Za-z]Thread *[({]|pthread_create' Sources --include='*.swift' --include='*.c' \
+  | grep -v '^Sources/TensorCore/ThreadTeam.swift'; then
+  finding "only TensorCore's ThreadTeam makes threads"
 fi
 if find Sources Tests -name '*Utils*' -o -name '*Helper*' -o -name '*Common*' | grep .; then
   finding "name a file after the one concept in it"

@@ -34,10 +34,12 @@ struct DropAnswer: Codable {
 struct DropArchive {
   private let folder: BoundFolder
   private let rule: InboxOptions.OnDone
+  private let names: DropNames
 
-  init(_ folder: BoundFolder, _ rule: InboxOptions.OnDone) {
+  init(_ folder: BoundFolder, _ rule: InboxOptions.OnDone, _ names: DropNames) {
     self.folder = folder
     self.rule = rule
+    self.names = names
   }
 
   /// Writes the answer; moves or removes a drop with what lies beside it for its sake.
@@ -47,20 +49,39 @@ struct DropArchive {
     case .delete:
       try write(answer, beside: path)
       guard succeeded else { return }
-      for file in [Self.beside(path, DropNames.sentinel), path, Self.beside(path, DropNames.options)] {
-        try folder.remove(file)
-      }
+      let besides = besides(path)
+      for (file, suffix) in besides where suffix == DropNames.sentinel { try folder.remove(file) }
+      try folder.remove(path)
+      for (file, suffix) in besides where suffix == DropNames.options { try folder.remove(file) }
     case .move: try move(path, answer, to: succeeded ? "done" : "failed")
     }
   }
 
-  private static func beside(_ path: RelativePath, _ ending: String) -> RelativePath {
-    path.folder.appending((path.names.last ?? []) + Array(ending.utf8))
+  /// What lies beside a drop for its sake alone, with what comes behind the drop's name.
+  private func besides(_ path: RelativePath) -> [(file: RelativePath, suffix: String)] {
+    let name = path.names.last ?? []
+    let isAlone = isAloneWithItsStem(path)
+    return [DropNames.sentinel, DropNames.options, DropNames.answer].flatMap { suffix in
+      names.besides(name, suffix).prefix(isAlone ? 2 : 1).map { (path.folder.appending($0), suffix) }
+    }
+    .filter { folder.holds($0.0) }
+  }
+
+  /// Whether no other drop goes by the same `scan.done` or `scan.pellucid.yaml`.
+  private func isAloneWithItsStem(_ path: RelativePath) -> Bool {
+    guard let name = path.names.last, let stem = names.besides(name, "").last,
+      let entries = try? folder.entries(of: path.folder)
+    else { return false }
+    return !entries.contains { entry in
+      entry.name != name && names.isDrop(String(decoding: entry.name, as: UTF8.self))
+        && names.besides(entry.name, "").last == stem
+    }
   }
 
   /// An inbox that cannot be written to is answered by the results alone.
   private func write(_ answer: Data, beside path: RelativePath) throws {
-    do { try folder.write(answer, to: Self.beside(path, DropNames.answer)) } catch {
+    let name = (path.names.last ?? []) + Array(DropNames.answer.utf8)
+    do { try folder.write(answer, to: path.folder.appending(name)) } catch {
       guard error.kind == .permission || error.kind == .invalidName else { throw error }
     }
   }
@@ -69,7 +90,8 @@ struct DropArchive {
     var target = RelativePath(archive)
     for name in path.names { target = target.appending(name) }
     try folder.makeFolders(target.folder)
-    try folder.remove(Self.beside(path, DropNames.sentinel))
+    let besides = besides(path)
+    for (file, suffix) in besides where suffix == DropNames.sentinel { try folder.remove(file) }
     // A file of that name may have been archived before: nothing is replaced.
     for number in 1...10_000 {
       let numbered = number == 1 ? target : Self.numbered(target, number)
@@ -79,7 +101,12 @@ struct DropArchive {
         if error.kind == .exists { continue }
         throw error
       }
-      for ending in [DropNames.options, DropNames.answer] { try? folder.remove(Self.beside(path, ending)) }
+      for (file, suffix) in besides {
+        // Options belong to the drop: whoever takes it up again needs them.
+        let name = (numbered.names.last ?? []) + Array(suffix.utf8)
+        if suffix == DropNames.options { try? folder.move(file, to: numbered.folder.appending(name)) }
+        if suffix == DropNames.answer { try? folder.remove(file) }
+      }
       return
     }
   }

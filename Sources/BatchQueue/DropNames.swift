@@ -43,6 +43,12 @@ public struct DropNames: Sendable {
     return ending(of: name) != nil
   }
 
+  /// What a file beside a drop may be called: `scan.nii.gz.done`, or `scan.done`; the first one that is there counts.
+  func besides(_ name: [UInt8], _ suffix: String) -> [[UInt8]] {
+    let ending = ending(of: String(decoding: name, as: UTF8.self)).map { Array(name.dropLast($0.utf8.count)) }
+    return ([name] + (ending.map { [$0] } ?? [])).map { $0 + Array(suffix.utf8) }
+  }
+
   /// The known ending of a name, in small letters.
   public func ending(of name: String) -> String? {
     let lower = name.lowercased()

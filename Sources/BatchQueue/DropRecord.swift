@@ -50,9 +50,12 @@ struct DropRecords {
     cache[path] = record
   }
 
-  mutating func forget(_ path: RelativePath) throws {
-    try FolderChanges.remove(url(path))
-    cache[path] = .some(nil)
+  /// Forgets what is known of drops that are gone.
+  mutating func keep(_ paths: Set<RelativePath>) throws {
+    for (path, record) in cache where !paths.contains(path) {
+      if record != nil { try FolderChanges.remove(url(path)) }
+      cache[path] = nil
+    }
   }
 
   private func url(_ path: RelativePath) -> URL {

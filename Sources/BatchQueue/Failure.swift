@@ -21,7 +21,9 @@ public struct Failure: Codable, Sendable, Equatable {
   public var kind: Kind
   /// The exit code that the failure has on the command line.
   public var code: Int
-  /// One line: what is wrong and what to do. Names no file of the user's.
+  /// One line: what is wrong and what to do.
+  ///
+  /// Names no file of the user's.
   public var text: String
   /// The last lines that the process wrote to stderr.
   public var evidence: [String]

@@ -5,7 +5,7 @@ import Foundation
 public struct Garbage: Sendable, Equatable {
   /// One thing to remove.
   public struct Item: Sendable, Equatable, Codable {
-    /// What it is: `attempt`, `input`, `unfinished`.
+    /// What it is: `attempt`, `input`, `unfinished`, `memory`.
     public var kind: String
     /// Its path below the spool or the results.
     public var path: String
@@ -23,10 +23,11 @@ public struct Garbage: Sendable, Equatable {
   /// Looks for what a spool and its results can do without; nothing is removed.
   ///
   /// That is: folders of attempts that lost or crashed, half-made files that are older than an hour, copies of inputs
-  /// whose jobs are done and whose results are older than `age`. Ages are measured by the disk's own clock.
+  /// whose jobs are done and whose results are older than `age`, and what is remembered for so long of inboxes' drops: one
+  /// that still lies there is known again by its content. Ages are measured by the disk's own clock.
   public init(in spool: Spool, inputsOlderThan age: Duration) throws {
     var found: [(String, URL)] = []
-    let now = try Self.now(on: spool)
+    let now = try spool.clock()
     // Attempts are listed before claims: a claim outlives the folder that it writes to.
     let staging = spool.results.root.appendingPathComponent(".staging")
     let attempts = try FolderChanges.names(in: staging)
@@ -42,6 +43,13 @@ public struct Garbage: Sendable, Equatable {
     found += try Self.unfinished(spool, before: now - 3600).map { ("unfinished", $0) }
     found += try Self.inputs(spool, before: now - Double(age.components.seconds), fresh: now - 3600).map {
       ("input", $0)
+    }
+    let drops = spool.root.appendingPathComponent("drops")
+    for inbox in try FolderChanges.names(in: drops).map(drops.appendingPathComponent) {
+      for shard in try FolderChanges.names(in: inbox).map(inbox.appendingPathComponent) {
+        found += try FolderChanges.names(in: shard).map(shard.appendingPathComponent)
+          .filter { Self.changed($0) < now - Double(age.components.seconds) }.map { ("memory", $0) }
+      }
     }
     urls = found.map(\.1)
     items = found.map { kind, url in
@@ -93,19 +101,7 @@ public struct Garbage: Sendable, Equatable {
     return found
   }
 
-  /// What the disk's clock shows, in seconds; our own may be another.
-  private static func now(on spool: Spool) throws -> Double {
-    let probe = spool.root.appendingPathComponent("clock.tmp")
-    try AtomicFile.write(Data(), to: probe)
-    defer { try? FolderChanges.remove(probe) }
-    return changed(probe)
-  }
-
-  private static func changed(_ url: URL) -> Double {
-    var status = stat()
-    guard lstat(url.path(percentEncoded: false), &status) == 0 else { return .infinity }
-    return Double(status.st_ctim.tv_sec) + Double(status.st_ctim.tv_nsec) * 1e-9
-  }
+  private static func changed(_ url: URL) -> Double { Spool.changed(url) ?? .infinity }
 
   private static func size(of url: URL) -> Int {
     var status = stat()

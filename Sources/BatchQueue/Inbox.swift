@@ -100,6 +100,9 @@ public final class Inbox: DropSource {
     }
     notices.clear()
     let folder = try BoundFolder(root)
+    guard folder.holds(RelativePath(InboxMarker.name)) else {
+      throw QueueError(.missing, "the inbox went away at this very moment; check what is mounted there")
+    }
     var complete: [Drop] = []
     var seen: Set<RelativePath> = []
     var trouble: (any Error)?
@@ -120,6 +123,7 @@ public final class Inbox: DropSource {
       if isComplete(drop) { complete.append(drop) }
     }
     sights = sights.filter { seen.contains($0.key) }
+    try records.keep(seen)
     if complete.isEmpty, let trouble { throw trouble }
     return complete.map(handOver)
   }
@@ -153,8 +157,9 @@ public final class Inbox: DropSource {
   private func drops(in folder: BoundFolder, below path: RelativePath = RelativePath()) throws -> [Drop] {
     let entries: [FolderEntry]
     do { entries = try folder.entries(of: path) } catch {
-      // A folder that went away, or that we may not read, hides its own drops and no others.
-      guard !path.names.isEmpty else { throw error }
+      // A folder that went away, or that we may not read, hides its own drops and no others; a disk that fails hides
+      // what may still be there.
+      guard !path.names.isEmpty, error.kind != .io, error.kind != .exhausted else { throw error }
       return []
     }
     notices.watch(path)
@@ -177,12 +182,12 @@ public final class Inbox: DropSource {
     -> Drop
   {
     let isRenamed = path.names.first == Array("new".utf8) && options.ready != .stable && options.ready != .sentinel
-    let hasSentinel =
-      files[entry.name + Array(DropNames.sentinel.utf8)] != nil && options.ready != .stable && options.ready != .rename
+    func beside(_ suffix: String) -> [UInt8]? { names.besides(entry.name, suffix).first { files[$0] != nil } }
+    let hasSentinel = beside(DropNames.sentinel) != nil && options.ready != .stable && options.ready != .rename
     var drop = Drop(path: path, signature: [entry.signature], isAnnounced: isRenamed || hasSentinel)
-    if let options = files[entry.name + Array(DropNames.options.utf8)] {
-      drop.options = path.folder.appending(entry.name + Array(DropNames.options.utf8))
-      drop.signature.append(options.signature)
+    if let options = beside(DropNames.options), let entry = files[options] {
+      drop.options = path.folder.appending(options)
+      drop.signature.append(entry.signature)
     }
     if let ending = names.ending(of: name), let companions = names.companions[ending] {
       let stem = Array(entry.name.dropLast(ending.utf8.count))
@@ -263,7 +268,7 @@ public final class Inbox: DropSource {
       if now == .quarantine { failure = spool.reasonOfQuarantine(job) }
     }
     let answer = DropAnswer(job: record.job, committed: state == .done, failure: failure)
-    try DropArchive(folder, options.onDone).putAway(drop.path, answer.encoded(), succeeded: state == .done)
+    try DropArchive(folder, options.onDone, names).putAway(drop.path, answer.encoded(), succeeded: state == .done)
     var record = record
     record.isAnswered = true
     record.isGoodNews = state == .done

@@ -12,7 +12,9 @@ public enum InboxMarker {
     var id: String
   }
 
-  /// Makes a folder an inbox, and makes the folder where it is missing; false if it was one. Throws `FileError`.
+  /// Makes a folder an inbox, and makes the folder where it is missing; false if it was one.
+  ///
+  /// Throws `FileError`.
   @discardableResult
   public static func make(in folder: URL) throws -> Bool {
     try makeFolder(folder)

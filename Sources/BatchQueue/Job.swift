@@ -66,7 +66,9 @@ public struct Ticket: Hashable, Sendable, Comparable {
   public let sequence: Int
   /// The job.
   public let job: JobID
-  /// Which attempt it is, or will be; 1 for the first. Raised each time the job is claimed anew.
+  /// Which attempt it is, or will be; 1 for the first.
+  ///
+  /// Raised each time the job is claimed anew.
   public let attempt: Int
 
   /// The first ticket of a job.

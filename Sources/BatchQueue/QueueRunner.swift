@@ -30,7 +30,9 @@ public final class QueueRunner {
   private var lastLook: SuspendingClock.Instant?
   private var nextObservation = SuspendingClock.now
 
-  /// A worker on a spool; `launch` says how its child processes are started. Throws `FileError`.
+  /// A worker on a spool; `launch` says how its child processes are started.
+  ///
+  /// Throws `FileError`.
   public init(
     _ spool: Spool, launch: ServerLaunch, source: (any DropSource)? = nil, options: RunnerOptions = RunnerOptions(),
     tell: @escaping (QueueEvent) -> Void = { _ in }
@@ -91,7 +93,7 @@ public final class QueueRunner {
     } catch {
       // What is being computed goes on meanwhile.
       failedLooks += 1
-      tell(.trouble("\(error)"))
+      tell(.trouble((error as? FileError)?.withoutName ?? "\(error)"))
       if options.goal != .forever, failedLooks >= Self.patience { end = error }
       nextLook = .now + .milliseconds(200 * min(failedLooks, 25))
     }
@@ -100,11 +102,12 @@ public final class QueueRunner {
   private func takeIn() throws {
     while let (request, reply) = desk.hear() {
       source?.hear(reply, about: request)
-      summary.replies.append((request, reply))
+      // A service would gather them for ever.
+      if options.goal != .forever { summary.replies.append((request, reply)) }
       lastChange = .now
       switch reply {
       case .job(let id, let known):
-        expected.insert(id)
+        if options.goal == .answered { expected.insert(id) }
         tell(.submitted(id, known: known))
       case .refused(let failure): tell(.refused(failure))
       case .later(let failure): tell(.trouble(failure.text))
@@ -145,7 +148,7 @@ public final class QueueRunner {
       // The disk refused: the attempt failed, unless the commit itself was made.
       return try fail(claim, Failure(kind: .passing, code: 74, text: "\(error)"))
     }
-    summary.committed.append(claim.job.id)
+    if options.goal != .forever { summary.committed.append(claim.job.id) }
     tell(.committed(claim.job.id, seconds: (SuspendingClock.now - slot.startedAt) / .seconds(1)))
   }
 
@@ -164,12 +167,13 @@ public final class QueueRunner {
       if (error as? QueueError)?.kind != .leaseLost { unsettled.append((claim, failure)) }
       throw error
     }
-    switch state {
-    case .done: summary.committed.append(claim.job.id)
-    case .quarantine: summary.quarantined.append((claim.job.id, failure))
-    default: break
-    }
+    if state == .done, options.goal != .forever { summary.committed.append(claim.job.id) }
+    if state == .quarantine { giveUp(claim.job.id, failure) }
     tell(.failed(claim.job.id, failure, state))
+  }
+
+  private func giveUp(_ job: JobID, _ failure: Failure) {
+    if options.goal != .forever || options.failFast { summary.quarantined.append((job, failure)) }
   }
 
   /// Records failures that could not be recorded before.
@@ -201,7 +205,7 @@ public final class QueueRunner {
   }
 
   private func claim() throws {
-    guard try mayClaim() else { return }
+    guard options.computes, try mayClaim() else { return }
     for slot in slots where slot.isIdle {
       while slot.isIdle, !isAtLimit, let ticket = try picker.next(where: isWanted) {
         switch try Claim.reach(ticket, in: spool, as: worker) {
@@ -212,7 +216,7 @@ public final class QueueRunner {
         case .gone: break
         case .committed(let job): tell(.takenOver(job, .done))
         case .unusable(let job, let failure):
-          summary.quarantined.append((job, failure))
+          giveUp(job, failure)
           tell(.failed(job, failure, .quarantine))
         }
       }
@@ -232,8 +236,12 @@ public final class QueueRunner {
   private func mayClaim() throws -> Bool {
     var reason: String?
     if let file = options.pauseFile, FolderChanges.exists(file) { reason = "the pause file is there" }
+    summary.outOfSpace = nil
     if reason == nil {
-      do { try spool.reserve(0) } catch { reason = "\(error)" }
+      do { try spool.reserve(0, margin: options.minimumFreeSpace) } catch {
+        reason = "\(error)"
+        summary.outOfSpace = reason
+      }
     }
     if reason != pauseReason { tell(reason.map { .paused($0) } ?? .resumed) }
     pauseReason = reason
@@ -262,6 +270,9 @@ public final class QueueRunner {
       nextLook = .now
       return false
     }
+    if !options.computes { return true }
+    // A full disk is for somebody to see to; the jobs wait.
+    if summary.outOfSpace != nil { return true }
     if options.goal == .answered {
       expected = try expected.filter { ![.done, .quarantine, .held].contains(try spool.state(of: $0)) }
       return expected.isEmpty
@@ -281,7 +292,7 @@ public final class QueueRunner {
       return result
     } catch {
       troubles += 1
-      tell(.trouble("\(error)"))
+      tell(.trouble((error as? FileError)?.withoutName ?? "\(error)"))
       // A worker with an end in sight does not wait for ever; its claims run out by themselves.
       if options.goal != .forever, troubles >= Self.patience {
         giveBack()

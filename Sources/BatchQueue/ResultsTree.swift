@@ -81,18 +81,26 @@ public struct ResultsTree: Sendable {
   @discardableResult
   func completePublication(of job: JobID) throws -> Bool {
     let place = caseFolder(of: job)
-    let manifest = manifest(of: job)
     if FolderChanges.exists(place) { return true }
-    let staging = root.appendingPathComponent(".staging")
-    for name in try FolderChanges.names(in: staging) where name.hasPrefix("\(job).") {
-      let attempt = staging.appendingPathComponent(name, isDirectory: true)
-      guard leadToSameFile(attempt.appendingPathComponent(Self.manifestName), manifest) else { continue }
-      do { try FolderChanges.move(attempt, to: place) } catch {
-        // Somebody else may have completed it at the same moment.
-        guard FolderChanges.exists(place) else { throw error }
-      }
-      return true
+    guard let attempt = try committedAttempt(of: job) else { return FolderChanges.exists(place) }
+    do { try FolderChanges.move(attempt, to: place) } catch {
+      // Somebody else may have completed it at the same moment.
+      guard FolderChanges.exists(place) else { throw error }
     }
-    return FolderChanges.exists(place)
+    return true
+  }
+
+  /// Where the files of a committed job lie: at their place, or still where the attempt wrote them; nil if nowhere.
+  public func files(of job: JobID) throws -> URL? {
+    let place = caseFolder(of: job)
+    return FolderChanges.exists(place) ? place : try committedAttempt(of: job)
+  }
+
+  private func committedAttempt(of job: JobID) throws -> URL? {
+    let staging = root.appendingPathComponent(".staging")
+    let attempts = try FolderChanges.names(in: staging).filter { $0.hasPrefix("\(job).") }.map {
+      staging.appendingPathComponent($0, isDirectory: true)
+    }
+    return attempts.first { leadToSameFile($0.appendingPathComponent(Self.manifestName), manifest(of: job)) }
   }
 }

@@ -20,6 +20,8 @@ public struct RunnerOptions: Sendable {
   public var lease = LeaseTiming()
   /// How long a case may go without progress, at the least; a case whose evaluations take longer gets ten times that.
   public var stallTimeout = Duration.seconds(120)
+  /// Whether it computes; else it only takes files in.
+  public var computes = true
   /// Most jobs to compute.
   public var maximumJobs: Int?
   /// Claims nothing any more after this time.
@@ -28,6 +30,8 @@ public struct RunnerOptions: Sendable {
   public var failFast = false
   /// While this file exists nothing is claimed.
   public var pauseFile: URL?
+  /// Bytes that stay free on the disk: nothing is claimed with less.
+  public var minimumFreeSpace = 64 << 20
   /// Whether jobs that are not most urgent (priority 0) may be claimed now.
   public var mayClaimOrdinary: @Sendable () -> Bool = { true }
 
@@ -35,7 +39,9 @@ public struct RunnerOptions: Sendable {
   public init() {}
 }
 
-/// What happens in a worker, for whoever logs or shows it. Jobs are named by their ids, never by files.
+/// What happens in a worker, for whoever logs or shows it.
+///
+/// Jobs are named by their ids, never by files.
 public enum QueueEvent: Sendable {
   /// A file became a job.
   case submitted(JobID, known: JobState?)
@@ -71,6 +77,8 @@ public struct RunnerSummary: Sendable {
   public var quarantined: [(job: JobID, failure: Failure)] = []
   /// Files and what became of them, in the order of the replies.
   public var replies: [(request: IntakeRequest, reply: IntakeReply)] = []
+  /// Why nothing was claimed at the end, where the disk was the reason.
+  public var outOfSpace: String?
   /// The signal or limit that ended the work early.
   public var stoppedEarly = false
 }

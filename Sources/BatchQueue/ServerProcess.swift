@@ -10,7 +10,9 @@ public struct ServerLaunch: Sendable {
   /// What is added to the environment.
   public var environment: [String: String]
 
-  /// A launch from its parts. The process talks JSON lines over its standard input, in both directions.
+  /// A launch from its parts.
+  ///
+  /// The process talks JSON lines over its standard input, in both directions.
   public init(executable: String, arguments: [String], environment: [String: String] = [:]) {
     self.executable = executable
     self.arguments = arguments

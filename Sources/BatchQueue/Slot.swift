@@ -18,6 +18,7 @@ final class Slot {
   private var lastSign = SuspendingClock.now
   private var lastBeat = SuspendingClock.now
   private var longestStep = Duration.zero
+  private var memoryKills: Int?
 
   init(_ launch: ServerLaunch, _ options: RunnerOptions) {
     self.launch = launch
@@ -36,6 +37,7 @@ final class Slot {
         earlierFailures: claim.failures))
     self.claim = claim
     (startedAt, lastSign, lastBeat, longestStep) = (.now, .now, .now, .zero)
+    memoryKills = ProcessTraces.memoryKills()
     // A server that went between two cases is no fault of this one.
     if let server, server.send(request) { return }
     server = nil
@@ -50,7 +52,10 @@ final class Slot {
 
   /// What the server said; the case's ending once it has come.
   func hear(progress: (Int, Int) -> Void) -> Ending? {
-    guard let server, claim != nil else { return nil }
+    guard claim != nil else { return nil }
+    guard let server else {
+      return .failed(Failure(kind: .passing, code: 75, text: "no process could be started for the case"))
+    }
     server.takePrinted()
     guard let events = server.events() else { return .failed(failureOfEnd(server)) }
     for event in events {
@@ -74,11 +79,20 @@ final class Slot {
     self.server = nil
     let text =
       switch end {
-      case .signalled(SIGKILL): "the process was killed: out of memory, or by hand"
+      case .signalled(SIGKILL): reasonOfKill
       case .signalled(let signal): "the process crashed with signal \(signal)"
       case .exited(let code): "the process ended with code \(code) in the middle of the case"
       }
     return Failure(kind: .killed, code: end == .signalled(SIGKILL) ? 75 : 70, text: text, evidence: server.evidence)
+  }
+
+  private var reasonOfKill: String {
+    switch (memoryKills, ProcessTraces.memoryKills()) {
+    case (let before?, let after?) where after > before:
+      "the kernel killed the process for lack of memory; give the workflow a bound (memory: 4G), or the machine more"
+    case (_?, _?): "the process was killed by hand, or by the machine's own limits"
+    default: "the process was killed: out of memory, or by hand"
+    }
   }
 
   /// Shows that the worker lives, where it is time to; throws `QueueError.leaseLost`.
@@ -92,11 +106,12 @@ final class Slot {
   func stall() -> Failure? {
     let limit = max(stallTimeout, longestStep * 10)
     guard claim != nil, let server, .now - lastSign > limit else { return nil }
+    let threads = ProcessTraces.threads(of: server.process)
     _ = server.stop()
     self.server = nil
     return Failure(
       kind: .stalled, code: 75, text: "no progress for \(limit.components.seconds) s; the process was killed",
-      evidence: server.evidence)
+      evidence: threads + server.evidence)
   }
 
   /// Ends the case; the server stays for the next one unless it is not fit for it.

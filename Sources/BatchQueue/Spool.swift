@@ -109,6 +109,7 @@ public struct Spool: Sendable {
 
   /// Where the copy of an input lies.
   public func url(of input: Job.Input) -> URL {
+    // By its name and not its digest: the two files of a pair are found beside one another.
     root.appendingPathComponent("input/\(input.name.prefix(2))/\(input.name)")
   }
 

@@ -13,15 +13,20 @@ extension Spool {
   /// Copies a file into the spool, under the digest of its content; nothing is copied if the content is there.
   ///
   /// `ending` is what the copy's name ends in, such as `.nii.gz`. `stem` names the copy instead of its own digest where
-  /// two files must lie beside one another. Throws `FileError`, and `QueueError.damaged` if the file changed meanwhile.
-  public func stage(_ file: RegularFile, role: String, ending: String, stem: String? = nil) throws -> Job.Input {
+  /// two files must lie beside one another. `isNew` is false where the content was there. Throws `FileError`, and
+  /// `QueueError.damaged` if the file changed meanwhile.
+  public func stage(_ file: RegularFile, role: String, ending: String, stem: String? = nil) throws -> (
+    input: Job.Input, isNew: Bool
+  ) {
     let before = try file.signature()
     let digest = try ContentDigest.sha256(of: file)
     let stem = stem ?? digest
     let input = Job.Input(role: role, sha256: digest, bytes: file.byteCount, name: stem + ending)
     let target = url(of: input)
-    try FolderChanges.make(target.deletingLastPathComponent())
-    if !FolderChanges.exists(target) {
+    let folder = target.deletingLastPathComponent()
+    try FolderChanges.make(folder)
+    let isNew = !FolderChanges.exists(target)
+    if isNew {
       try reserve(file.byteCount)
       let copy = try AtomicFile(to: target, ifExists: .replace)
       guard try copy.copy(file) == digest else {
@@ -35,12 +40,14 @@ extension Spool {
     guard try file.signature() == before else {
       throw QueueError(.damaged, "\(file.name) changed while it was copied; wait until it is complete")
     }
-    return input
+    return (input, isNew)
   }
 
+  /// Removes a copy that was just made and that no job will read.
+  public func discard(_ input: Job.Input) throws { try FolderChanges.remove(url(of: input)) }
+
   /// Refuses where fewer than `bytes` and a reserve are free.
-  public func reserve(_ bytes: Int) throws {
-    let margin = 64 << 20
+  public func reserve(_ bytes: Int, margin: Int = 64 << 20) throws {
     guard let free = FolderChanges.freeBytes(at: root), free < bytes + margin else { return }
     throw QueueError(.noSpace, "\(free >> 20) MiB are free, \((bytes + margin) >> 20) MiB are needed; make room")
   }

@@ -30,8 +30,18 @@ struct WorkerName: Hashable, Sendable, CustomStringConvertible {
 
   /// True only if the worker ran on this machine, since this boot, and is gone: its claims can be taken at once.
   ///
-  /// A stopped or a zombie process is not gone by this rule; its lease runs out.
-  var isKnownDead: Bool { host == Self.thisHost && Self.startOfProcess(process) != startedAt }
+  /// A stopped process is not gone by this rule; its lease runs out.
+  var isKnownDead: Bool { isKnownDead(seenIn: "/proc") }
+
+  /// The same with another view of the processes.
+  ///
+  /// A service may be shown its own user's processes alone: one that does not stand in the view is gone only if it cannot
+  /// be reached either.
+  func isKnownDead(seenIn view: String) -> Bool {
+    guard host == Self.thisHost else { return false }
+    if let start = Self.startOfProcess(process, in: view) { return start != startedAt }
+    return kill(process, 0) != 0 && errno == ESRCH || Self.isZombie(process, in: view)
+  }
 
   /// A digest of what two processes share only if each can see the other in /proc: host, boot, process namespace.
   private static let thisHost: String = {
@@ -40,14 +50,23 @@ struct WorkerName: Hashable, Sendable, CustomStringConvertible {
     return String(ContentDigest.sha256(of: Data("\(ProcessInfo.processInfo.hostName)|\(boot)|\(space)".utf8)).prefix(8))
   }()
 
-  /// When a process started, in the kernel's ticks since boot; nil if there is no such process, or it is a zombie.
-  private static func startOfProcess(_ process: Int32) -> String? {
-    guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
+  /// When a process started, in the kernel's ticks since boot; nil if it is not in the view, or a zombie.
+  private static func startOfProcess(_ process: Int32, in view: String = "/proc") -> String? {
+    guard let fields = fields(of: process, in: view), !isZombie(fields), fields.count > 19 else { return nil }
+    return String(fields[19])
+  }
+
+  private static func isZombie(_ process: Int32, in view: String) -> Bool {
+    fields(of: process, in: view).map(isZombie) ?? false
+  }
+
+  private static func isZombie(_ fields: [Substring]) -> Bool { fields.first == "Z" || fields.first == "X" }
+
+  /// What the kernel says of a process after its name in brackets: state, then 18 fields, then the start.
+  private static func fields(of process: Int32, in view: String) -> [Substring]? {
+    guard let text = try? String(contentsOfFile: "\(view)/\(process)/stat", encoding: .utf8),
       let end = text.lastIndex(of: ")")
     else { return nil }
-    // After the name in brackets: state, then 18 fields, then the start.
-    let fields = text[text.index(after: end)...].split(separator: " ")
-    guard fields.count > 19, fields[0] != "Z", fields[0] != "X" else { return nil }
-    return String(fields[19])
+    return text[text.index(after: end)...].split(separator: " ")
   }
 }

@@ -85,6 +85,27 @@ void ck_conv_flip(int kernel, int in_channels, int out_channels, const float *we
             weights[((size_t)t * in_channels + i) * out_channels + o];
 }
 
+void ck_conv_turn(int taps, int in_channels, int out_channels, const float *weights, float *turned) {
+  // Sixteen outputs by sixteen of their weights, each line read and written once: the rows of many outputs fall into
+  // one cache set.
+  enum { SIDE = 16 };
+  const int row = in_channels * taps;
+  float tile[SIDE][SIDE];
+  for (int first = 0; first < out_channels; first += SIDE) {
+    const int outs = out_channels - first < SIDE ? out_channels - first : SIDE;
+    for (int at = 0, in = 0, tap = 0; at < row; at += SIDE) {
+      const int some = row - at < SIDE ? row - at : SIDE;
+      const float *from = weights + (size_t)first * row + at;
+      for (int o = 0; o < outs; o++, from += row) memcpy(tile[o], from, (size_t)some * sizeof(float));
+      for (int i = 0; i < some; i++) {
+        float *to = turned + ((size_t)tap * in_channels + in) * out_channels + first;
+        for (int o = 0; o < outs; o++) to[o] = tile[o][i];
+        if (++tap == taps) tap = 0, in++;
+      }
+    }
+  }
+}
+
 int ck_conv_strip_rows(const ck_conv_shape *s) {
   const size_t budget = 64 * 1024;  // floats: 256 KiB, well inside a level-2 cache
   const int most = (s->out_height + 3) / 4 < 16 ? (s->out_height + 3) / 4 : 16;  // four strips keep four threads busy

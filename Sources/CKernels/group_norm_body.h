@@ -5,11 +5,12 @@
 INLINE vf FN(load)(const float *p) { return *(const vf *)p; }
 
 static void FN(norm_sums)(const float *x, size_t pixels, int channels, const float *shift, double *sums) {
-  // Up to 64 pixels are summed in float, then added in double.
-  for (int c = 0; c < channels; c += VL) {
-    vf offset = FN(load)(shift + c);
-    for (size_t first = 0; first < pixels; first += 64) {
-      size_t end = first + 64 < pixels ? first + 64 : pixels;
+  // Up to 64 pixels are summed in float, then added in double; all their channels before the next pixels, as they lie in
+  // memory.
+  for (size_t first = 0; first < pixels; first += 64) {
+    size_t end = first + 64 < pixels ? first + 64 : pixels;
+    for (int c = 0; c < channels; c += VL) {
+      vf offset = FN(load)(shift + c);
       vf sum = {}, square = {};
       for (size_t p = first; p < end; p++) {
         vf v = FN(load)(x + p * channels + c) - offset;
@@ -34,10 +35,10 @@ INLINE vf FN(gradient_before)(vf z, vf dy, int silu) {
 static void FN(norm_gradient_sums)(const float *x, const float *dy, size_t dy_step, size_t pixels, int channels,
                                    const float *shift, const float *scale, const float *offset, int silu, float *dz,
                                    double *sums) {
-  for (int c = 0; c < channels; c += VL) {
-    vf a = FN(load)(scale + c), b = FN(load)(offset + c), m = FN(load)(shift + c);
-    for (size_t first = 0; first < pixels; first += 64) {
-      size_t end = first + 64 < pixels ? first + 64 : pixels;
+  for (size_t first = 0; first < pixels; first += 64) {
+    size_t end = first + 64 < pixels ? first + 64 : pixels;
+    for (int c = 0; c < channels; c += VL) {
+      vf a = FN(load)(scale + c), b = FN(load)(offset + c), m = FN(load)(shift + c);
       vf sum = {}, product = {};
       for (size_t p = first; p < end; p++) {
         vf v = FN(load)(x + p * channels + c) - m;

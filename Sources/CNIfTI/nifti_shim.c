@@ -1,5 +1,8 @@
+#define _GNU_SOURCE
 #include "CNIfTI.h"
 
+#include <dlfcn.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <nifti2_io.h>
@@ -40,4 +43,16 @@ void cnifti_quaternion(const double affine[12], double bcd[3], double *qfac) {
     for (int column = 0; column < 4; column++) matrix.m[row][column] = affine[4 * row + column];
   matrix.m[3][3] = 1;
   nifti_dmat44_to_quatern(matrix, &bcd[0], &bcd[1], &bcd[2], NULL, NULL, NULL, NULL, NULL, NULL, qfac);
+}
+
+// The library prints its version and does not return it: its file's name says it too, behind "libnifti2.so.".
+const char *cnifti_version(void) {
+  static char version[32];
+  Dl_info place;
+  if (version[0] != 0 || dladdr((void *)nifti_image_free, &place) == 0) return version;
+  char *path = realpath(place.dli_fname, NULL);
+  const char *mark = path == NULL ? NULL : strstr(path, ".so.");
+  if (mark != NULL) strncpy(version, mark + strlen(".so."), sizeof version - 1);
+  free(path);
+  return version;
 }

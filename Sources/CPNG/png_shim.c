@@ -6,6 +6,8 @@
 
 #include <png.h>
 
+const char *cpng_version(void) { return png_get_libpng_ver(NULL); }
+
 typedef struct {
   const uint8_t *bytes;
   size_t count, position;

@@ -28,7 +28,7 @@ struct CaseComputation {
     }
     let staging = URL(fileURLWithPath: request.staging, isDirectory: true)
     var run = try work.request(
-      input: spool.url(of: job.inputs[0]), in: staging, model: model, attempt: request.attempt,
+      input: spool.url(of: job.inputs[0]), in: staging, model: model, viewer: shelf.viewer, attempt: request.attempt,
       failures: request.earlierFailures)
     if request.smaller, let bound = try? ImageToImagePipeline(run).plan().predictedMemory {
       // Smaller batches give the same bits. A bound that nothing fits is no help: then it is tried as it was.
@@ -48,5 +48,6 @@ struct CaseComputation {
       throw PipelineError(
         .unsuitableInput, "the copy of the input is not what the job was submitted for; drop the file again")
     }
+    try AtomicFile.write(try manifest.bidsSidecar(), to: staging.appendingPathComponent("sidecar.json"))
   }
 }

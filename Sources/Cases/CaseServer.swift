@@ -3,6 +3,8 @@ import CPosix
 public import Configuration
 import DurableFiles
 import Foundation
+public import Models
+import Volumes
 
 /// The child process's side of the queue: reads requests from standard input, answers on the same socket.
 ///
@@ -10,14 +12,18 @@ import Foundation
 /// process as it was.
 public struct CaseServer {
   private let spool: Spool
-  private let shelf = ModelShelf()
+  private let shelf: ModelShelf
   private let intake: Intake
   private let classify: (any Error) -> (code: Int, text: String)
 
   /// A server on a spool; `classify` gives an error its exit code and its one line.
-  public init(_ spool: Spool, library: WorkflowLibrary, classify: @escaping (any Error) -> (code: Int, text: String)) {
+  public init(
+    _ spool: Spool, library: WorkflowLibrary, models: ModelLocator,
+    classify: @escaping (any Error) -> (code: Int, text: String)
+  ) {
     self.spool = spool
     self.classify = classify
+    shelf = ModelShelf(models)
     intake = Intake(spool, library: library, shelf: shelf)
   }
 
@@ -37,8 +43,8 @@ public struct CaseServer {
 
   private func take(_ request: IntakeRequest) -> IntakeReply {
     do { return try intake.take(request) } catch {
-      let (code, text) = classify(error)
-      let failure = Failure(kind: kind(code), code: code, text: (error as? FileError)?.reason ?? text)
+      let (code, text) = described(error)
+      let failure = Failure(kind: kind(code), code: code, text: text)
       return failure.kind == .passing ? .later(failure) : .refused(failure)
     }
   }
@@ -53,8 +59,18 @@ public struct CaseServer {
       }
       return .computed
     } catch {
-      let (code, text) = classify(error)
+      let (code, text) = described(error)
       return .failed(Failure(kind: kind(code), code: code, text: text, attempt: request.attempt))
+    }
+  }
+
+  /// The code and the line of an error; no line names a file, for it is written down where others read it.
+  private func described(_ error: any Error) -> (code: Int, text: String) {
+    let (code, text) = classify(error)
+    switch error {
+    case let error as FileError: return (code, error.withoutName)
+    case let error as VolumeError: return (code, error.shortReason)
+    default: return (code, text)
     }
   }
 

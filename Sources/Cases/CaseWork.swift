@@ -5,6 +5,7 @@ public import Foundation
 import Models
 public import Pipeline
 import Provenance
+public import Reports
 import Transforms
 import Volumes
 
@@ -48,7 +49,8 @@ public struct CaseWork: Codable, Sendable, Equatable {
 
   /// The run that does the work.
   public func request(
-    input: URL, in folder: URL, model: RestorationModel, attempt: Int = 1, failures: [Failure] = []
+    input: URL, in folder: URL, model: RestorationModel, viewer: Viewer = .off, attempt: Int = 1,
+    failures: [Failure] = []
   ) throws -> RunRequest {
     if let task = workflow.task, task.rawValue != model.card.task.rawValue {
       throw ConfigurationError(
@@ -68,8 +70,9 @@ public struct CaseWork: Codable, Sendable, Equatable {
     var request = RunRequest(
       input: input, output: folder.appendingPathComponent(outputName), model: model, options: options,
       dataType: dataType, ifExists: .fail, memoryLimit: workflow.memory, report: workflow.report,
-      force: workflow.force, command: command)
-    request.inputName = inputName
+      viewer: workflow.report && workflow.viewer ? viewer : .off,
+      thumbnail: workflow.report ? folder.appendingPathComponent("thumbnail.png") : nil, force: workflow.force,
+      command: command)
     request.reportName = "report.html"
     request.attempt = AttemptRecord(number: attempt, earlierFailures: failures.map(\.kind.rawValue))
     return request

@@ -14,12 +14,12 @@ public struct Intake {
     companions: [".hdr": [".img", ".img.gz"], ".hdr.gz": [".img.gz", ".img"]])
 
   private let spool: Spool
-  private let library: WorkflowLibrary
+  private let choice: WorkflowChoice
   private let shelf: ModelShelf
 
   init(_ spool: Spool, library: WorkflowLibrary, shelf: ModelShelf) {
     self.spool = spool
-    self.library = library
+    choice = WorkflowChoice(library: library, shelf: shelf)
     self.shelf = shelf
   }
 
@@ -35,24 +35,40 @@ public struct Intake {
     if let seen = request.signature, try file.signature() != seen { return .changed }
     if !request.announced, file.hasWriter { return .incomplete("another process has it open for writing") }
     let ending = Self.names.ending(of: request.path.lastName) ?? ""
-    let inputs: [Job.Input]
-    do { inputs = try stage(file, ending, request.path, folder) } catch {
+    let staged: [Copy]
+    do { staged = try stage(file, ending, request.path, folder) } catch {
       guard (error as? QueueError)?.kind == .damaged else { throw error }
       return .changed
     }
-    let volume: Volume
-    do { volume = try VolumeFile.read(spool.url(of: inputs[0])) } catch {
+    // A copy stays only for a job.
+    var isJob = false
+    defer {
+      if !isJob { for copy in staged where copy.isNew { try? spool.discard(copy.input) } }
+    }
+    let reply = try submit(request, staged.map(\.input), ending, folder)
+    if case .job = reply { isJob = true }
+    return reply
+  }
+
+  private func submit(_ request: IntakeRequest, _ inputs: [Job.Input], _ ending: String, _ folder: BoundFolder) throws
+    -> IntakeReply
+  {
+    // All of it is read and checked, and none of it kept: an intake takes the same memory whatever is dropped.
+    let scan: VolumeSummary
+    do { scan = try VolumeFile.inspect(spool.url(of: inputs[0])).summary } catch {
       guard let error = error as? VolumeError else { throw error }
       if !request.announced, error.kind == .truncated || error.kind == .empty { return .incomplete(error.shortReason) }
       return .refused(Failure(kind: .permanent, code: 65, text: error.shortReason))
     }
-    let format: Workflow.Format = volume.header.format == .png ? .png : .nifti
-    let work = try work(request, format, ending, folder)
+    let format: Workflow.Format = scan.header.format == .png ? .png : .nifti
+    let work = try choice.work(request, format, ending, folder)
     let model = try shelf.described(work.workflow.model)
     let plan = try work.request(input: spool.url(of: inputs[0]), in: spool.results.root, model: model)
     let job = Job(
       key: try plan.jobKey(inputs: inputs.map(\.sha256)), priority: request.priority ?? work.workflow.priority,
       sequence: request.sequence, retries: work.workflow.retries, inputs: inputs)
+    // Before the job is there, or a crash between the two would leave it without its names.
+    try BIDSView.remember(request.path, of: folder, as: job.id, in: spool)
     switch try spool.submit(job, work: try work.encoded()) {
     case .new: return .job(job.id, known: nil)
     case .known(let state): return .job(job.id, known: state)
@@ -60,15 +76,15 @@ public struct Intake {
   }
 
   /// The refusal of a file that cannot be opened; a disk that fails may work again, and is thrown.
-  ///
-  /// No name of the user's leaves the inbox.
   private func throwing(_ error: FileError) throws -> IntakeReply {
     if error.kind == .io || error.kind == .exhausted { throw error }
-    return .refused(Failure(kind: .permanent, code: error.kind == .permission ? 77 : 66, text: error.reason))
+    return .refused(Failure(kind: .permanent, code: error.kind == .permission ? 77 : 66, text: error.withoutName))
   }
 
-  private func stage(_ file: RegularFile, _ ending: String, _ path: RelativePath, _ folder: BoundFolder) throws -> [Job
-    .Input]
+  private typealias Copy = (input: Job.Input, isNew: Bool)
+
+  private func stage(_ file: RegularFile, _ ending: String, _ path: RelativePath, _ folder: BoundFolder) throws
+    -> [Copy]
   {
     guard let companions = Self.names.companions[ending] else {
       return [try spool.stage(file, role: "image", ending: ending)]
@@ -90,39 +106,6 @@ public struct Intake {
     }
     throw VolumeError(.truncated, "the image file of the pair is missing; put it beside its header")
   }
-
-  private func work(_ request: IntakeRequest, _ format: Workflow.Format, _ ending: String, _ folder: BoundFolder) throws
-    -> CaseWork
-  {
-    var override = WorkflowOverride()
-    if let options = request.options {
-      let file = try folder.file(options)
-      override = try WorkflowOverride(
-        yaml: Data(try file.read(at: 0, count: 1 << 20)), name: "options beside the file (NAME.pellucid.yaml)")
-    }
-    var workflow: Workflow
-    if let name = override.workflow {
-      workflow = try library.workflow(named: name)
-    } else if let instructions = request.instructions {
-      workflow = try JSONDecoder().decode(Workflow.self, from: instructions)
-    } else if request.choosesByFolder, let name = folderName(request.path) {
-      workflow = try library.workflow(named: name)
-    } else {
-      workflow = try library.matching(fileName: request.path.lastName, format: format)
-    }
-    workflow = workflow.applying(override)
-    return CaseWork(
-      workflow: workflow, modelSha256: try shelf.described(workflow.model).sha256, inputEnding: ending)
-  }
-
-  /// The workflow that the first folder names, if there is one; `new/` is not counted.
-  private func folderName(_ path: RelativePath) -> String? {
-    var names = path.names.dropLast()
-    if names.first == Array("new".utf8) { names.removeFirst() }
-    guard let first = names.first else { return nil }
-    let name = String(decoding: first, as: UTF8.self)
-    return library.available.contains { $0.name == name } ? name : nil
-  }
 }
 
 extension CaseWork {
@@ -135,7 +118,7 @@ extension CaseWork {
 
 extension VolumeError {
   /// What is wrong, without the name of the copy.
-  fileprivate var shortReason: String {
+  var shortReason: String {
     guard let colon = description.range(of: ": ") else { return description }
     return String(description[colon.upperBound...])
   }

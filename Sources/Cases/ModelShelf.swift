@@ -2,6 +2,7 @@ import DurableFiles
 import Foundation
 import Models
 import Pipeline
+import Reports
 
 /// The models of one process: found by name, hashed once, the last one kept in memory.
 final class ModelShelf {
@@ -12,11 +13,16 @@ final class ModelShelf {
     var isLoaded: Bool
   }
 
+  private let locator: ModelLocator
+  /// The viewer for reports, read once.
+  private(set) lazy var viewer = Viewer.find(besides: locator.folders)
   private var known: [String: Known] = [:]
+
+  init(_ locator: ModelLocator) { self.locator = locator }
 
   /// A model's card and digest, without its weights; throws `ModelError`, `FileError`.
   func described(_ name: String) throws -> RestorationModel {
-    let url = try ModelLocator.find(name)
+    let url = try locator.locate(name)
     let signature = try RegularFile(url).signature()
     if let entry = known[name], entry.url == url, entry.signature == signature { return entry.model }
     let model = RestorationModel(
@@ -28,7 +34,7 @@ final class ModelShelf {
 
   /// A model ready to compute.
   func loaded(_ name: String) throws -> RestorationModel {
-    let url = try ModelLocator.find(name)
+    let url = try locator.locate(name)
     let signature = try RegularFile(url).signature()
     if let entry = known[name], entry.isLoaded, entry.url == url, entry.signature == signature { return entry.model }
     // One at a time: weights may be large.

@@ -1,3 +1,5 @@
+import DurableFiles
+
 /// A configuration that cannot be followed: where it is, what is wrong and what to do, in one line (exit code 78).
 public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
   /// What a program needs to tell apart.
@@ -30,7 +32,8 @@ public struct ConfigurationError: Error, Equatable, CustomStringConvertible {
     self.kind = kind
     self.file = file
     self.line = line
-    self.reason = reason
+    // Keys and values of the file stand in reasons, whatever is in them.
+    self.reason = FileError.printable(reason, limit: 500)
   }
 
   /// One line: the place, what is wrong, and what to do.

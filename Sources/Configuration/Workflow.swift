@@ -36,9 +36,13 @@ public struct Workflow: Codable, Sendable, Equatable {
   public var viewer: Bool
   /// Whether an input far outside what the model is meant for is treated all the same.
   public var force: Bool
-  /// The memory bound in bytes; nil for the settings'. It does not change the result.
+  /// The memory bound in bytes; nil for the settings'.
+  ///
+  /// It does not change the result.
   public var memory: Int?
-  /// Threads, 0 for one per processor, up to 4096; nil for the settings'. They do not change the result.
+  /// Threads, 0 for one per processor, up to 4096; nil for the settings'.
+  ///
+  /// They do not change the result.
   public var threads: Int?
   /// How often a job is tried again after a failure that may pass, 0...10.
   public var retries: Int

@@ -53,7 +53,9 @@ enum WorkflowText {
 
   static let nameRule = "a name of letters, digits, dots, dashes and underscores, at most 64 (and not new or tmp)"
 
-  /// A model's name, or where its file lies. A relative path would depend on where the program was started.
+  /// A model's name, or where its file lies.
+  ///
+  /// A relative path would depend on where the program was started.
   static func model(_ text: String) -> String? {
     isPlain(text, limit: 1024) && (text.hasPrefix("/") || !text.contains("/")) ? text : nil
   }

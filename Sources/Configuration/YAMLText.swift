@@ -30,7 +30,7 @@ enum YAMLText {
     if let (line, word) = anchor(in: text) {
       throw ConfigurationError(
         .syntax, file: file, line: line,
-        "anchors and aliases such as \(word) are not read: write the value out, or put text in quotes")
+        "anchors and aliases such as \(word) are not read: write the value out; put a text that begins so in quotes")
     }
     do {
       return try Yams.compose(yaml: text).flatMap { $0.null == nil ? $0 : nil }

@@ -36,7 +36,9 @@ extension BoundFolder {
     }
   }
 
-  /// Renames a file; fails with `.exists` if the new name is taken. Folders of the new name must be there.
+  /// Renames a file; fails with `.exists` if the new name is taken.
+  ///
+  /// Folders of the new name must be there.
   public func move(_ path: RelativePath, to target: RelativePath) throws(FileError) {
     try inFolder(of: path) { from throws(FileError) in
       try inFolder(of: target) { to throws(FileError) in

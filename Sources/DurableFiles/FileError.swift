@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 
 /// A file could not be read or written: what happened and what to do about it, in one line.
@@ -36,12 +35,19 @@ public struct FileError: Error, Equatable, CustomStringConvertible {
     self.description = description
   }
 
-  /// What is wrong and what to do, without the name of the file: for what other people read.
-  public var reason: String {
-    guard let colon = description.range(of: ": ", options: .backwards) else {
-      return "a file cannot be used as it lies there; give the file itself, under a plain name"
+  /// The same without the name of the file, for records that must not have it.
+  public var withoutName: String {
+    switch kind {
+    case .notFound: "the file is gone, or its name leads elsewhere; check the path"
+    case .permission: "permission denied; check the rights of the file and of its folder"
+    case .exists: "something stands there already"
+    case .noSpace: "the disk or the quota is full; make room and try again"
+    case .notAFolder: "part of the path is not a folder; check the path"
+    case .notARegularFile: "it is no regular file; give one"
+    case .invalidName: "the name cannot be used, or leads through a link; give the file itself"
+    case .exhausted: "too many open files, or out of memory; free some and try again"
+    case .io: "the disk, or the network behind it, fails; check it and try again"
     }
-    return String(description[colon.upperBound...])
   }
 
   /// What a failed system call means for `path`; `action` is a verb such as "write".
@@ -69,6 +75,17 @@ public struct FileError: Error, Equatable, CustomStringConvertible {
     case ENOMEM: (.exhausted, "out of memory; free some and try again")
     default: (.io, "\(String(cString: strerror(code))); check the disk and try again")
     }
+  }
+
+  /// Text from outside as it may stand in a one-line message, with at most `limit` Unicode scalars and `…` where it is cut.
+  package static func printable(_ text: String, limit: Int) -> String {
+    var start = String.UnicodeScalarView()
+    start.append(contentsOf: text.unicodeScalars.prefix(limit))
+    let clean = printable(String(start)).unicodeScalars
+    if clean.count <= limit && text.unicodeScalars.count <= limit { return String(clean) }
+    start = String.UnicodeScalarView()
+    start.append(contentsOf: clean.prefix(limit))
+    return String(start) + "…"
   }
 
   /// A path as it may stand in a one-line message: control characters (line breaks, escape sequences) and direction

@@ -11,6 +11,8 @@ final class CheckpointArchive {
   let document: PickleDocument
   /// The file's name for messages.
   let name: String
+  /// The file's length.
+  var byteCount: Int { zip.file.byteCount }
   private let zip: ZipArchive
   private let prefix: String
   private var cached: (key: String, bytes: [UInt8])?

@@ -48,12 +48,20 @@ public struct CheckpointImport: Sendable {
       throw ModelError(
         .refused, "the network in \(archive.name) has \(scalars) parameters; at most \(1 << 30) are read")
     }
+    // A view may name one number a thousand million times; torch.save writes every parameter out. The floor lets small
+    // networks be made of such views.
+    guard scalars <= max(archive.byteCount, 1 << 24) else {
+      throw ModelError(
+        .refused,
+        "\(archive.name) has \(archive.byteCount) bytes, which cannot hold the \(scalars) parameters of its network; "
+          + "save the state dict with torch.save")
+    }
     let byName = Dictionary(uniqueKeysWithValues: choice.tensors.map { ($0.name, $0.tensor) })
     var broken: [String] = []
     let pairs = try network.parameterShapes.map { name, _ in
       guard let view = byName[name] else { preconditionFailure("checked above") }
       let tensor = try archive.tensor(view)
-      if !TensorCheck.isFinite(tensor) { broken.append(name) }
+      if !tensor.withUnsafeBuffer(TensorCheck.isFinite) { broken.append(name) }
       return (name, TensorLayout.engine(fromFile: tensor))
     }
     let warning = "\(broken.count) tensors hold values that are not finite: \(ModelError.list(broken))"

@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 
 extension ModelCard {
@@ -6,7 +7,9 @@ extension ModelCard {
   /// Throws a `ModelError` that says which. `source` names the file in messages.
   public init(json text: String, from source: String) throws {
     func bad(_ what: String) -> ModelError {
-      ModelError(.card, "the model card of \(source) cannot be used: \(what)")
+      // Names and values of the card stand in messages, whatever is in them.
+      let reason = FileError.printable(what, limit: 500)
+      return ModelError(.card, "the model card of \(source) cannot be used: \(reason)")
     }
     let tree: JSONValue
     do { tree = try JSONReader.read(text) } catch { throw bad("it is not JSON (\(error.description))") }

@@ -33,7 +33,7 @@ public struct ModelFile: Sendable {
   /// `FileError`.
   public static func read(_ url: URL) throws -> ModelFile {
     let reader = try ModelReader(url)
-    let found = Dictionary(uniqueKeysWithValues: try reader.read { ($0, $1) })
+    let found = Dictionary(uniqueKeysWithValues: try reader.read { ($0, Tensor(outputsFirst: $1, shape: $2)) })
     return ModelFile(
       card: reader.card, parameters: ParameterSet(reader.network.parameterShapes.map { ($0.name, found[$0.name]!) }),
       sha256: reader.sha256, byteCount: reader.byteCount, storage: reader.storage, warnings: reader.warnings)

@@ -2,18 +2,19 @@ public import Foundation
 
 /// Finds model files: by path, or by name in the folders where models are kept.
 ///
-/// Nothing is ever downloaded. The folders, in order: those of `PELLUCID_MODELS` (separated by colons), `Workflows/models`
-/// in the working folder, `Workflows/models` in any folder above the executable (a build in a clone of the repository
+/// Nothing is ever downloaded. The folders, in order: those that the caller names, those of `PELLUCID_MODELS` (separated by
+/// colons), `Workflows/models` in the working folder, `Workflows/models` in any folder above the executable (a build in a clone of the repository
 /// finds the clone's models), `share/pellucid/models` beside the executable's folder, `~/.local/share/pellucid/models`.
 public struct ModelLocator: Sendable {
   /// The folders, first one first.
   public let folders: [URL]
   private let workingFolder: URL
 
-  /// A locator for the given surroundings.
-  public init(environment: [String: String], workingFolder: URL, executable: URL?) {
+  /// A locator for the given surroundings; `first` are the folders that go before all others.
+  public init(first: [URL] = [], environment: [String: String], workingFolder: URL, executable: URL?) {
     self.workingFolder = workingFolder
-    var folders = (environment["PELLUCID_MODELS"] ?? "").split(separator: ":").map {
+    var folders = first
+    folders += (environment["PELLUCID_MODELS"] ?? "").split(separator: ":").map {
       Self.resolve(String($0), in: workingFolder)
     }
     folders.append(workingFolder.appendingPathComponent("Workflows/models"))
@@ -33,16 +34,16 @@ public struct ModelLocator: Sendable {
     self.folders = folders.map(\.standardizedFileURL).filter { seen.insert($0.path).inserted }
   }
 
-  /// The locator of this process.
-  public static var current: ModelLocator {
+  /// The locator of this process; `first` are the folders that go before all others.
+  public static func current(first: [URL] = []) -> ModelLocator {
     ModelLocator(
-      environment: ProcessInfo.processInfo.environment,
+      first: first, environment: ProcessInfo.processInfo.environment,
       workingFolder: URL(fileURLWithPath: FileManager.default.currentDirectoryPath),
       executable: URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath())
   }
 
   /// The file of a model in this process's surroundings; see `locate`.
-  public static func find(_ nameOrPath: String) throws(ModelError) -> URL { try current.locate(nameOrPath) }
+  public static func find(_ nameOrPath: String) throws(ModelError) -> URL { try current().locate(nameOrPath) }
 
   /// The file of a model, given as a path (with a slash or ending in `.safetensors`) or as a name.
   ///

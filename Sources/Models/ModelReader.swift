@@ -39,11 +39,13 @@ final class ModelReader {
     return try ModelCard(json: text, from: file.file.name)
   }
 
-  /// Bytes of tensors that are in memory at a time.
+  /// Bytes of the file that are in memory at a time.
   private static let group = 64 << 20
+  /// Bytes that a thread reads at a time.
+  private static let piece = 4 << 20
 
   /// The most bytes of a network's tensors that are in memory at a time while a file of float32 is read: a group as it
-  /// stands in the file, and on every thread one tensor in the engine's layout.
+  /// stands in the file, and on every thread no more than one tensor in another order.
   static func workingBytes(_ network: UNet) -> Int {
     let sizes = network.parameterShapes.map { 4 * $0.shape.reduce(1, *) }
     let largest = sizes.max() ?? 0
@@ -52,51 +54,88 @@ final class ModelReader {
 
   /// Reads all parameters.
   ///
-  /// `body` gets each in the engine's layout, several at a time, and makes of it what is returned, in the order of the
-  /// file.
-  func read<R: Sendable>(_ body: @Sendable (_ name: String, Tensor) -> R) throws -> [R] {
-    var results: [R] = []
-    var rest = file.entries[...]
-    while !rest.isEmpty {
-      var raw: [(name: String, bytes: SafetensorsFile.Raw)] = []
-      var bytes = 0
-      while let entry = rest.first, raw.isEmpty || bytes + entry.byteCount <= Self.group {
-        raw.append((entry.name, try file.raw(entry)))
-        bytes += entry.byteCount
-        rest.removeFirst()
+  /// `body` gets each in the file's layout, several at a time; the numbers are valid only inside. What it makes of them
+  /// is returned in the order of the file.
+  func read<R: Sendable>(
+    _ body: @Sendable (_ name: String, _ numbers: UnsafeBufferPointer<Float>, _ shape: [Int]) -> R
+  ) throws -> [R] {
+    let groups = groups
+    let bytes = groups.map { $0.reduce(0) { $0 + $1.byteCount } }
+    // One memory for all groups: every page of it is asked of the system once.
+    var buffer = Tensor(uninitialized: [((bytes.max() ?? 0) + 3) / 4])
+    return try buffer.withUnsafeMutableBuffer { buffer in
+      var results: [R] = []
+      for (group, count) in zip(groups, bytes) {
+        let raw = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<count])
+        try fill(raw, at: group[group.startIndex].offset)
+        results += take(group, SharedPointer(raw.baseAddress!.assumingMemoryBound(to: UInt8.self)), body)
       }
-      results += take(raw, body)
+      return results
     }
-    return results
+  }
+
+  /// The tensors by groups of neighbours.
+  private var groups: [ArraySlice<SafetensorsFile.Entry>] {
+    var groups: [ArraySlice<SafetensorsFile.Entry>] = []
+    var (first, bytes) = (0, 0)
+    for (index, entry) in file.entries.enumerated() {
+      if index > first, bytes + entry.byteCount > Self.group {
+        groups.append(file.entries[first..<index])
+        (first, bytes) = (index, 0)
+      }
+      bytes += entry.byteCount
+    }
+    return first < file.entries.count ? groups + [file.entries[first...]] : groups
+  }
+
+  /// Reads bytes of the file, in pieces on all threads.
+  private func fill(_ bytes: UnsafeMutableRawBufferPointer, at offset: Int) throws {
+    let failure = Mutex<(any Error)?>(nil)
+    let (file, start) = (file, SharedPointer(bytes.baseAddress!.assumingMemoryBound(to: UInt8.self)))
+    let count = bytes.count
+    Parallel.forEach((count + Self.piece - 1) / Self.piece) { item in
+      let first = item * Self.piece
+      do {
+        try file.read(
+          into: UnsafeMutableRawBufferPointer(start: start + first, count: min(Self.piece, count - first)),
+          at: offset + first)
+      } catch {
+        failure.withLock { $0 = error }
+      }
+    }
+    if let failure = failure.withLock({ $0 }) { throw failure }
   }
 
   /// The digest of some tensors on one thread, and what `body` makes of them on all.
   private func take<R: Sendable>(
-    _ raw: [(name: String, bytes: SafetensorsFile.Raw)], _ body: @Sendable (_ name: String, Tensor) -> R
+    _ group: ArraySlice<SafetensorsFile.Entry>, _ bytes: SharedPointer<UInt8>,
+    _ body: @Sendable (_ name: String, UnsafeBufferPointer<Float>, _ shape: [Int]) -> R
   ) -> [R] {
-    let state = Mutex((done: [R?](repeating: nil, count: raw.count), broken: [Int]()))
+    let state = Mutex((done: [R?](repeating: nil, count: group.count), broken: [Int]()))
     let digest = Mutex(digest)
-    Parallel.forEach(raw.count + 1) { item in
+    let start = group[group.startIndex].offset
+    let total = group.reduce(0) { $0 + $1.byteCount }
+    // The largest first, so that all threads are done at about the same time.
+    let order = group.indices.sorted { (group[$1].byteCount, $0) < (group[$0].byteCount, $1) }
+    Parallel.forEach(group.count + 1) { item in
       guard item > 0 else {
-        digest.withLock { digest in for entry in raw { entry.bytes.update(&digest) } }
+        digest.withLock { $0.update(UnsafeRawBufferPointer(start: bytes.pointer, count: total)) }
         return
       }
-      let entry = raw[item - 1]
-      // What the tensors before left lies idle and would not fit this one.
-      ComputeBackend.releaseIdleMemory()
-      Parallel.using(threads: 1) {
-        let tensor = entry.bytes.tensor
-        let isBroken = !TensorCheck.isFinite(tensor)
-        let result = body(entry.name, TensorLayout.engine(fromFile: tensor))
+      let (entry, place) = (group[order[item - 1]], order[item - 1] - group.startIndex)
+      let raw = UnsafeRawBufferPointer(start: bytes + (entry.offset - start), count: entry.byteCount)
+      entry.withNumbers(raw) { numbers in
+        let isBroken = !TensorCheck.isFinite(numbers)
+        let result = body(entry.name, numbers, entry.shape)
         state.withLock {
-          $0.done[item - 1] = result
-          if isBroken { $0.broken.append(item - 1) }
+          $0.done[place] = result
+          if isBroken { $0.broken.append(place) }
         }
       }
     }
     self.digest = digest.withLock { $0 }
     return state.withLock { state in
-      broken += state.broken.sorted().map { raw[$0].name }
+      broken += state.broken.sorted().map { group[group.startIndex + $0].name }
       return state.done.compactMap { $0 }
     }
   }

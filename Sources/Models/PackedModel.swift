@@ -23,7 +23,7 @@ public struct PackedModel: Sendable {
     let reader = try ModelReader(url)
     let network = reader.network
     let packer = PackedParameters.Packer(network.layers)
-    let parameters = PackedParameters(try reader.read { packer.pack($0, $1) })
+    let parameters = PackedParameters(try reader.read { packer.pack($0, outputsFirst: $1, shape: $2) })
     // What reading took is of no use to evaluations.
     ComputeBackend.releaseIdleMemory()
     return PackedModel(

@@ -105,49 +105,11 @@ package struct SafetensorsFile {
     return Entry(name: name, format: format, shape: shape, offset: start + range[0], byteCount: bytes)
   }
 
-  /// A tensor's bytes as they stand in the file.
-  ///
-  /// Those of float32 tensors lie in a tensor already, so that nothing is copied again.
-  package enum Raw: Sendable {
-    case float32(Tensor)
-    case other([UInt8], NumberFormat, shape: [Int])
-
-    /// Hands the bytes to a digest.
-    package func update(_ digest: inout ContentDigest) {
-      switch self {
-      case .float32(let tensor): tensor.withUnsafeBuffer { digest.update(UnsafeRawBufferPointer($0)) }
-      case .other(let bytes, _, _): bytes.withUnsafeBytes { digest.update($0) }
-      }
+  /// Fills `buffer` with what stands at `offset`; throws `ModelError` if the file ends before.
+  package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
+    guard try file.read(into: buffer, at: offset) == buffer.count else {
+      throw ModelError(.corrupt, "\(file.name) became shorter while it was read; get the file again")
     }
-
-    /// The numbers as 32-bit floats in the file's layout.
-    package var tensor: Tensor {
-      switch self {
-      case .float32(let tensor): return tensor
-      case .other(let bytes, let format, let shape):
-        var tensor = Tensor(uninitialized: shape)
-        bytes.withUnsafeBytes { source in
-          tensor.withUnsafeMutableBuffer { format.decode(source, at: { $0 }, into: $0) }
-        }
-        return tensor
-      }
-    }
-  }
-
-  /// Reads one tensor's bytes.
-  package func raw(_ entry: Entry) throws -> Raw {
-    let shorter = ModelError(.corrupt, "\(file.name) became shorter while it was read; get the file again")
-    guard entry.format == .float32, 1.littleEndian == 1 else {
-      let bytes = try file.read(at: entry.offset, count: entry.byteCount)
-      guard bytes.count == entry.byteCount else { throw shorter }
-      return .other(bytes, entry.format, shape: entry.shape)
-    }
-    var tensor = Tensor(uninitialized: entry.shape)
-    let got = try tensor.withUnsafeMutableBuffer {
-      try file.read(into: UnsafeMutableRawBufferPointer($0), at: entry.offset)
-    }
-    guard got == entry.byteCount else { throw shorter }
-    return .float32(tensor)
   }
 
   /// All tensors by name as 32-bit floats in the file's layout.
@@ -157,9 +119,27 @@ package struct SafetensorsFile {
       guard entry.format.isFloatingPoint else {
         throw ModelError(.corrupt, "tensor \(ModelError.printable(entry.name)) of \(file.name) is not floating point")
       }
-      out[entry.name] = try raw(entry).tensor
+      var bytes = [UInt8](repeating: 0, count: entry.byteCount)
+      try bytes.withUnsafeMutableBytes { try read(into: $0, at: entry.offset) }
+      out[entry.name] = bytes.withUnsafeBytes { entry.withNumbers($0) { Tensor(Array($0), shape: entry.shape) } }
     }
     return out
+  }
+}
+
+extension SafetensorsFile.Entry {
+  /// Calls `body` with the tensor's numbers as 32-bit floats in the file's layout, valid only inside, given its bytes.
+  ///
+  /// Those that are such floats already are not copied.
+  func withNumbers<R>(_ bytes: UnsafeRawBufferPointer, _ body: (UnsafeBufferPointer<Float>) -> R) -> R {
+    if format == .float32, 1.littleEndian == 1, Int(bitPattern: bytes.baseAddress) % 4 == 0 {
+      return body(bytes.assumingMemoryBound(to: Float.self))
+    }
+    // What others left idle would not fit.
+    ComputeBackend.releaseIdleMemory()
+    var tensor = Tensor(uninitialized: shape)
+    tensor.withUnsafeMutableBuffer { format.decode(bytes, at: { $0 }, into: $0) }
+    return tensor.withUnsafeBuffer(body)
   }
 }
 

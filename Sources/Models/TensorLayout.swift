@@ -14,56 +14,32 @@ enum TensorLayout {
     }
   }
 
-  /// The shape in the engine of a parameter with this shape in a file.
-  static func engineShape(_ shape: [Int]) -> [Int] {
-    switch shape.count {
-    case 4: [shape[2], shape[3], shape[1], shape[0]]
-    case 2: [shape[1], shape[0]]
-    default: shape
-    }
-  }
-
   /// A tensor in a file's layout as the engine wants it.
   static func engine(fromFile tensor: Tensor) -> Tensor {
-    let shape = tensor.shape
-    guard shape.count == 4 || shape.count == 2 else { return tensor }
-    let taps = shape.dropFirst(2).reduce(1, *)
-    var out = Tensor(uninitialized: engineShape(shape))
-    tensor.withUnsafeBuffer { source in
-      out.withUnsafeMutableBuffer { target in
-        walk(outputs: shape[0], inputs: shape[1], taps: taps) { file, engine in target[engine] = source[file] }
-      }
-    }
-    return out
+    tensor.withUnsafeBuffer { Tensor(outputsFirst: $0, shape: tensor.shape) }
   }
 
   /// A tensor in the engine's layout as a file keeps it.
   static func file(fromEngine tensor: Tensor) -> Tensor {
     let shape = fileShape(tensor.shape)
     guard shape.count == 4 || shape.count == 2 else { return tensor }
-    let taps = shape.dropFirst(2).reduce(1, *)
+    let (outputs, inputs, taps) = (shape[0], shape[1], shape.dropFirst(2).reduce(1, *))
     var out = Tensor(uninitialized: shape)
     tensor.withUnsafeBuffer { source in
       out.withUnsafeMutableBuffer { target in
-        walk(outputs: shape[0], inputs: shape[1], taps: taps) { file, engine in target[file] = source[engine] }
-      }
-    }
-    return out
-  }
-
-  /// Every pair of positions, sixteen outputs (one cache line of the engine's layout) at a time, because one element
-  /// after the other in either order would miss the cache on the other side.
-  @inline(__always)
-  private static func walk(outputs: Int, inputs: Int, taps: Int, _ body: (_ file: Int, _ engine: Int) -> Void) {
-    for first in stride(from: 0, to: outputs, by: 16) {
-      let last = min(first + 16, outputs)
-      for input in 0..<inputs {
-        for tap in 0..<taps {
-          for output in first..<last {
-            body((output * inputs + input) * taps + tap, (tap * inputs + input) * outputs + output)
+        // Sixteen outputs (a cache line of the engine's layout) at a time, because one element after the other in either
+        // order would miss the cache on the other side.
+        for first in stride(from: 0, to: outputs, by: 16) {
+          for input in 0..<inputs {
+            for tap in 0..<taps {
+              for output in first..<min(first + 16, outputs) {
+                target[(output * inputs + input) * taps + tap] = source[(tap * inputs + input) * outputs + output]
+              }
+            }
           }
         }
       }
     }
+    return out
   }
 }

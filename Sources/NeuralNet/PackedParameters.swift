@@ -51,6 +51,17 @@ public struct PackedParameters: Sendable {
         name: name,
         content: .weights(PackedConvolution(layer.convolution, weights: weights, upsampled: layer.upsampled)))
     }
+
+    /// The same for a parameter in the order of PyTorch's files, weights `[out, in, k, k]` or `[out, in]`.
+    public func pack(_ name: String, outputsFirst numbers: UnsafeBufferPointer<Float>, shape: [Int]) -> Entry {
+      guard let layer = layers[name] else {
+        return Entry(name: name, content: .other(Tensor(outputsFirst: numbers, shape: shape)))
+      }
+      let packed = PackedConvolution(
+        layer.convolution, outputsFirst: numbers, shape: shape.count == 2 ? shape + [1, 1] : shape,
+        upsampled: layer.upsampled)
+      return Entry(name: name, content: .weights(packed))
+    }
   }
 
   private let convolutions: [String: PackedConvolution]

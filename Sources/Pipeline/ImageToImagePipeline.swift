@@ -2,6 +2,7 @@ import DurableFiles
 import Evaluation
 import Foundation
 public import Provenance
+import Reports
 import TensorCore
 import Transforms
 import Volumes
@@ -106,21 +107,14 @@ public struct ImageToImagePipeline: Sendable {
     clock.lap(\.write)
     var manifest = try job.manifest(input: input, outputs: records, metrics: numbers.metrics, flags: flags, clock)
     var files = staged.flatMap(\.files)
-    if request.report {
+    if request.report || request.thumbnail != nil {
       try tell(.writing)
+      let page = page(input.volume, restoration.voxels, restoration.deviation, numbers, manifest, unit: job.unit)
       do {
-        let page = ReportPage(
-          before: input.volume, after: restoration.voxels, deviation: restoration.deviation, numbers: numbers,
-          manifest: manifest, command: request.command, unit: job.unit)
-        let html = try page.html()
-        let file = try AtomicFile(to: request.reportURL, ifExists: site.policy)
-        try file.write(html)
-        try file.seal()
-        files.append(file)
-        manifest.outputs.append(
-          FileRecord(
-            role: "report", name: request.reportURL.lastPathComponent, sha256: ContentDigest.sha256(of: html),
-            bytes: html.count, format: "html"))
+        for extra in try stageExtras(page, site.policy) {
+          files.append(extra.file)
+          manifest.outputs.append(extra.record)
+        }
       } catch {
         // The result matters more than its report: it stands, with a remark.
         manifest.qc.flags.append("W-REPORT: no report was made")
@@ -131,6 +125,37 @@ public struct ImageToImagePipeline: Sendable {
     try tell(.writing)
     try publish(files, &manifest, site, &clock)
     return manifest
+  }
+
+  private func page(
+    _ before: Volume, _ after: Tensor, _ deviation: Tensor?, _ numbers: ReportNumbers, _ manifest: Manifest,
+    unit: String
+  ) -> ReportPage {
+    ReportPage(
+      before: before, after: after, deviation: deviation, numbers: numbers, manifest: manifest,
+      command: request.command,
+      unit: unit, viewer: request.viewer)
+  }
+
+  /// The report and the small picture on the disk, as far as they are asked for, before they get their names.
+  private func stageExtras(_ page: ReportPage, _ policy: AtomicFile.IfExists) throws -> [(
+    file: AtomicFile, record: FileRecord
+  )] {
+    var extras: [(AtomicFile, FileRecord)] = []
+    func add(_ data: Data, _ url: URL, role: String, format: String) throws {
+      let file = try AtomicFile(to: url, ifExists: policy)
+      try file.write(data)
+      try file.seal()
+      let name = url.lastPathComponent
+      extras.append(
+        (
+          file,
+          FileRecord(role: role, name: name, sha256: ContentDigest.sha256(of: data), bytes: data.count, format: format)
+        ))
+    }
+    if request.report { try add(page.html(), request.reportURL, role: "report", format: "html") }
+    if let url = request.thumbnail { try add(page.thumbnail(), url, role: "thumbnail", format: "png") }
+    return extras
   }
 
   /// Gives the files their names, the manifest last.
@@ -192,11 +217,9 @@ public struct ImageToImagePipeline: Sendable {
     guard request.report, !manifest.outputs.contains(where: { $0.name == name }) else { return manifest }
     let after = try VolumeFile.read(request.output).voxels
     let deviation = request.options.samples > 1 ? try VolumeFile.read(request.deviationURL).voxels : nil
-    let page = ReportPage(
-      before: input.volume, after: after, deviation: deviation,
-      numbers: ReportNumbers(before: input.volume.voxels, after: after), manifest: manifest, command: request.command,
-      unit: PlannedJob.unit(of: request.model.card))
-    let html = try page.html()
+    let numbers = ReportNumbers(before: input.volume.voxels, after: after)
+    let unit = PlannedJob.unit(of: request.model.card)
+    let html = try page(input.volume, after, deviation, numbers, manifest, unit: unit).html()
     try AtomicFile.write(html, to: request.reportURL, ifExists: .replace)
     var complete = manifest
     complete.outputs.append(

@@ -10,8 +10,11 @@ public struct InputCheck: Sendable, Equatable {
   public let refusals: [String]
 
   /// Judges a volume against a model's card; throws `PipelineError` for voxels that no model can restore.
-  public init(_ volume: Volume, for card: ModelCard) throws {
-    try Self.checkVoxels(volume)
+  public init(_ volume: Volume, for card: ModelCard) throws { try self.init(VolumeSummary(volume), for: card) }
+
+  /// Judges a volume by its summary.
+  public init(_ volume: VolumeSummary, for card: ModelCard) throws {
+    try Self.checkVoxels(volume.voxels)
     var judgement = Judgement()
     judgement.modality(of: volume, card: card)
     if volume.header.format != .png {
@@ -29,27 +32,18 @@ public struct InputCheck: Sendable, Equatable {
   /// True when nothing speaks against the input.
   public var isInside: Bool { warnings.isEmpty && refusals.isEmpty }
 
-  private static func checkVoxels(_ volume: Volume) throws {
-    var wrong = 0
-    var (low, high) = (Float.infinity, -Float.infinity)
-    volume.voxels.withUnsafeBuffer { voxels in
-      for value in voxels {
-        if value.isFinite {
-          low = min(low, value)
-          high = max(high, value)
-        } else {
-          wrong += 1
-        }
-      }
-    }
-    guard wrong == 0 else {
+  /// Refuses voxels that no model can restore: numbers that are none, or one number only.
+  public static func checkVoxels(_ voxels: VoxelStatistics) throws {
+    guard voxels.nonFiniteCount == 0 else {
       throw PipelineError(
         .unsuitableInput,
-        "\(wrong) of \(volume.voxels.count) voxels are NaN or infinite; replace them by numbers before restoring")
+        "\(voxels.nonFiniteCount) of \(voxels.count) voxels are NaN or infinite; replace them by numbers before restoring"
+      )
     }
-    guard low < high else {
+    guard voxels.minimum < voxels.maximum else {
       throw PipelineError(
-        .unsuitableInput, "the volume is constant: every voxel is \(low), nothing to restore; check the file")
+        .unsuitableInput,
+        "the volume is constant: every voxel is \(voxels.minimum), nothing to restore; check the file")
     }
   }
 }
@@ -67,7 +61,7 @@ private struct Judgement {
   }
 
   /// Sizes are padded to what the network needs, so an unusual one is worth a remark only.
-  mutating func size(_ volume: Volume, _ range: [Int]?) {
+  mutating func size(_ volume: VolumeSummary, _ range: [Int]?) {
     guard let range, range.count == 2, range[0] <= range[1] else { return }
     for (name, value) in [("columns", volume.columns), ("rows", volume.rows)]
     where !(range[0]...range[1]).contains(value) {
@@ -77,11 +71,9 @@ private struct Judgement {
 
   /// Files do not say their modality reliably, voxel values do: CT in HU has air or fat below zero, MR magnitudes
   /// do not fall below it.
-  mutating func modality(of volume: Volume, card: ModelCard) {
+  mutating func modality(of volume: VolumeSummary, card: ModelCard) {
     if case .fullRange = card.intensity { return }  // No physical unit: nothing can be told from the values.
-    let (negative, deep) = volume.voxels.withUnsafeBuffer { voxels in
-      (voxels.contains { $0 < 0 }, voxels.count { $0 < -500 })
-    }
+    let (negative, deep) = (volume.voxels.negativeCount > 0, volume.voxels.deepCount)
     switch card.envelope.modality {
     case "CT" where !negative:
       refusals.append(

@@ -19,8 +19,15 @@ public struct MemoryPlan: Sendable, Equatable {
   ///
   /// The prediction holds for the threads and the instruction set in use. `noise` is a volume with the starting noise.
   public init(for volume: Volume, card: ModelCard, samples: Int, noise: Tensor? = nil, limit: Int?) throws {
-    let need = try MemoryNeed(volume, card, samples: samples, noise: noise)
-    let useful = max(1, min(volume.slices, Self.usefulPixels / (need.rows * need.columns)))
+    try self.init(
+      dimensions: [volume.columns, volume.rows, volume.slices, volume.frames], card: card, samples: samples,
+      noise: noise, limit: limit)
+  }
+
+  /// The same for a volume of these columns, rows, slices and frames.
+  public init(dimensions: [Int], card: ModelCard, samples: Int, noise: Tensor? = nil, limit: Int?) throws {
+    let need = try MemoryNeed(dimensions, card, samples: samples, noise: noise)
+    let useful = max(1, min(dimensions[2], Self.usefulPixels / (need.rows * need.columns)))
     batch = try limit.map { try need.largestBatch(upTo: useful, limit: $0) } ?? useful
     predictedBytes = need.bytes(batch: batch)
   }
@@ -43,17 +50,18 @@ private struct MemoryNeed {
   /// Volumes that the figures of the report take on top: a frame and its slices without the first and the last.
   private static let volumesForFigures = 3
 
-  init(_ volume: Volume, _ card: ModelCard, samples: Int, noise: Tensor?) throws {
+  init(_ dimensions: [Int], _ card: ModelCard, samples: Int, noise: Tensor?) throws {
     network = try UNet(card.architecture)
     let stack = SliceStack(
-      slices: volume.slices, rows: volume.rows, columns: volume.columns, multiple: card.architecture.sizeMultiple)
+      slices: dimensions[2], rows: dimensions[1], columns: dimensions[0], multiple: card.architecture.sizeMultiple)
+    let count = dimensions.reduce(1, *)
     (rows, columns) = (stack.imageRows, stack.imageColumns)
     // Input, result and, of several samples, deviation.
-    let voxels = volume.voxels.count * (samples > 1 ? 3 : 2) + (noise?.count ?? 0)
+    let voxels = count * (samples > 1 ? 3 : 2) + (noise?.count ?? 0)
     lasting = Self.program + network.packedByteCount + 4 * voxels
     // The model is read before the volume, and what that took is given back.
     least = max(
-      Self.program + network.readingByteCount, lasting + 4 * Self.volumesForFigures * volume.voxels.count)
+      Self.program + network.readingByteCount, lasting + 4 * Self.volumesForFigures * count)
   }
 
   /// The predicted peak.

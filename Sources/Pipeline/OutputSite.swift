@@ -68,7 +68,7 @@ struct OutputSite {
   /// The manifest of the same job whose outputs stand unchanged; refuses anything else that stands there.
   func identicalResult(_ key: String) throws -> Manifest? {
     guard request.ifExists == nil else { return nil }
-    if let manifest = try? Manifest.read(request.manifestURL), manifest.status == .committed, manifest.jobKey == key,
+    if let manifest = try? Manifest.read(request.manifestURL), manifest.jobKey == key,
       manifest.outputs.contains(where: { $0.name == request.output.lastPathComponent }),
       manifest.verify(in: folder).isIntact
     {
@@ -89,19 +89,23 @@ struct OutputSite {
   /// Tries to create a file beside the output, and looks whether the results will fit.
   func reserve(for volume: Volume) throws {
     try AtomicFile(to: request.output, ifExists: .replace).discard()
-    let bytesPerVoxel =
-      switch request.dataType {
-      case .input: volume.header.dataType.byteCount
-      case .type(let type): type.byteCount
-      }
-    // Compression is not counted on: noise hardly compresses.
-    let needed = volume.voxels.count * (bytesPerVoxel + (request.options.samples > 1 ? 4 : 0))
+    let needed = Self.mostBytes(request, volume.header.dataType, voxels: volume.voxels.count)
     let attributes = try? FileManager.default.attributesOfFileSystem(forPath: folder.path)
     guard let free = (attributes?[.systemFreeSize] as? NSNumber)?.int64Value, free < Int64(needed) else { return }
     throw PipelineError(
       .noSpace,
       "the results need up to \(ByteCount.text(needed)), \(ByteCount.text(Int(free))) are free; make room or choose another disk"
     )
+  }
+
+  /// The most bytes that the volumes of a run can take; compression is not counted on, for noise hardly compresses.
+  static func mostBytes(_ request: RunRequest, _ input: VoxelDataType, voxels: Int) -> Int {
+    let bytesPerVoxel =
+      switch request.dataType {
+      case .input: input.byteCount
+      case .type(let type): type.byteCount
+      }
+    return voxels * (bytesPerVoxel + (request.options.samples > 1 ? 4 : 0))
   }
 
   /// Before a result is replaced its manifest goes, so that at no time one describes files that it does not match.

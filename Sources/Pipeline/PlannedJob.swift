@@ -20,10 +20,15 @@ struct PlannedJob {
   private let envelope: EnvelopeRecord
 
   init(_ request: RunRequest, _ input: RunInput) throws {
+    try self.init(
+      request, VolumeSummary(input.volume), noise: input.noise, inputs: input.records.map(\.sha256))
+  }
+
+  /// A job on a volume of which only the summary is known; `inputs` are the digests of its files and of the noise's.
+  init(_ request: RunRequest, _ volume: VolumeSummary, noise: Tensor?, inputs: [String]) throws {
     let card = request.model.card
-    let volume = input.volume
     var options = request.options
-    options.givenNoise = input.noise
+    options.givenNoise = noise
     self.request = request
 
     // The cheapest refusals first: options, then task, then voxels.
@@ -36,7 +41,7 @@ struct PlannedJob {
       )
     }
     let memory = try MemoryPlan(
-      for: volume, card: card, samples: options.samples, noise: input.noise, limit: request.memoryLimit)
+      dimensions: volume.dimensions, card: card, samples: options.samples, noise: noise, limit: request.memoryLimit)
     restorer = try VolumeRestorer(
       card: card, options: options, batch: memory.batch, makeDenoiser: request.model.makeDenoiser)
 
@@ -47,17 +52,18 @@ struct PlannedJob {
     unit = Self.unit(of: card)
     parameters = try Self.parameters(request, options)
     key = try Manifest.jobKey(
-      inputs: input.records.map(\.sha256), weightsSha256: request.model.sha256, parameters: parameters,
+      inputs: inputs, weightsSha256: request.model.sha256, parameters: parameters,
       numericVersion: SoftwareRecord.pellucidNumericVersion)
     let stack = SliceStack(
       slices: volume.slices, rows: volume.rows, columns: volume.columns, multiple: card.architecture.sizeMultiple)
     plan = RunPlan(
-      input: request.input.lastPathComponent, dimensions: [volume.columns, volume.rows, volume.slices, volume.frames],
+      input: request.input.lastPathComponent, dimensions: volume.dimensions,
       spacing: volume.spacing, dataType: volume.header.dataType.rawValue, model: "\(card.name) \(card.version)",
       sampler: options.sampler.description, labels: restorer.plan.labels, samples: options.samples, seed: options.seed,
       batch: memory.batch, networkSize: [stack.imageColumns, stack.imageRows],
       evaluations: restorer.evaluations(frames: volume.frames, slices: volume.slices),
-      predictedMemory: memory.predictedBytes, outputs: request.outputs.map(\.lastPathComponent), warnings: flags,
+      predictedMemory: memory.predictedBytes, outputs: request.outputs.map(\.lastPathComponent),
+      outputBytes: OutputSite.mostBytes(request, volume.header.dataType, voxels: volume.voxels.count), warnings: flags,
       jobKey: key)
   }
 
@@ -92,7 +98,7 @@ struct PlannedJob {
   ) throws -> Manifest {
     let card = request.model.card
     return try Manifest(
-      id: UUID().uuidString.lowercased(), status: .committed, startedAt: Timestamp.text(clock.startedAt),
+      id: UUID().uuidString.lowercased(), startedAt: Timestamp.text(clock.startedAt),
       endedAt: Timestamp.text(Date()), durations: clock.durations, software: .pellucid,
       model: ModelRecord(
         name: card.name, version: card.version, cardSha256: try CanonicalJSON.digest(of: card),
@@ -115,12 +121,13 @@ extension SoftwareRecord {
   /// The program's version.
   public static let pellucidVersion = "0.1.0"
   /// Raised when the same job gives other numbers than before.
-  static let pellucidNumericVersion = 2
+  public static let pellucidNumericVersion = 2
 
   /// This program.
   static var pellucid: SoftwareRecord {
     SoftwareRecord(
-      name: "pellucid", version: pellucidVersion, numericVersion: pellucidNumericVersion, compiler: builtWith,
-      libs: ["openblas": ComputeBackend.blasConfiguration])
+      name: "pellucid", version: pellucidVersion, numericVersion: pellucidNumericVersion, buildHash: runningBuild,
+      compiler: builtWith,
+      libs: VolumeFile.libraryVersions.merging(["openblas": ComputeBackend.blasConfiguration]) { _, new in new })
   }
 }

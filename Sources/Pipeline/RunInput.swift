@@ -12,20 +12,23 @@ struct RunInput {
 
   init(_ request: RunRequest) throws {
     // The digest is taken before and compared after, so that a file that changes while it is read is not misrecorded.
-    var (volume, records) = try Self.read(request.input, role: "image", limit: request.memoryLimit)
-    if let name = request.inputName { records[0].name = name }
+    let (volume, records) = try Self.read(request.input, role: "image", request)
     self.volume = volume
     guard let url = request.noise else {
       noise = nil
       self.records = records
       return
     }
-    let (noise, noiseRecords) = try Self.read(url, role: "noise", limit: request.memoryLimit)
+    let (noise, noiseRecords) = try Self.read(url, role: "noise", request)
     self.noise = noise.voxels
     self.records = records + noiseRecords
   }
 
-  private static func read(_ url: URL, role: String, limit: Int?) throws -> (Volume, [FileRecord]) {
+  private static func read(_ url: URL, role: String, _ request: RunRequest) throws -> (Volume, [FileRecord]) {
+    let limit = request.memoryLimit
+    func name(_ url: URL) -> String {
+      request.recordNames ? url.lastPathComponent : RunRequest.recordedName(of: url, role: role)
+    }
     let urls = VolumeFile.existingFiles(of: url)
     let digests = try urls.map { try ContentDigest.sha256(of: $0) }
     var options = VolumeReadOptions()
@@ -46,15 +49,22 @@ struct RunInput {
       // What is said of the voxels stands with the first file; the second of a pair is bytes that belong to it.
       guard index == 0 else {
         return FileRecord(
-          role: "\(role)-data", name: urls[index].lastPathComponent, sha256: digests[index], bytes: file.byteCount)
+          role: "\(role)-data", name: name(urls[index]), sha256: digests[index], bytes: file.byteCount)
       }
       return FileRecord(
-        role: role, name: urls[0].lastPathComponent, sha256: digests[0], sha256Voxels: digestOfVoxels(volume.voxels),
-        bytes: file.byteCount, format: volume.header.format.rawValue, geometry: GeometryRecord(volume),
+        role: role, name: name(urls[0]), sha256: digests[0], sha256Voxels: digestOfVoxels(volume.voxels),
+        bytes: file.byteCount, format: volume.header.format.rawValue, geometry: geometry(of: volume),
         dataType: volume.header.dataType.rawValue, slope: volume.header.slope, intercept: volume.header.intercept,
         integrity: volume.integrity)
     }
     return (volume, records)
+  }
+
+  private static func geometry(of volume: Volume) -> GeometryRecord {
+    var record = GeometryRecord(volume)
+    record.qformCode = volume.header.formCodes?.qform
+    record.sformCode = volume.header.formCodes?.sform
+    return record
   }
 
   /// SHA-256 of the voxels as little-endian float32, as `WriteReport` has it.

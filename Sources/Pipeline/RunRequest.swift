@@ -1,6 +1,7 @@
 public import Foundation
 public import Models
 public import Provenance
+public import Reports
 public import Volumes
 
 /// A model as the pipeline uses it: what it says, what identifies it, and what computes.
@@ -61,12 +62,17 @@ public struct RunRequest: Sendable {
   public var memoryLimit: Int?
   /// Whether a report is made.
   public var report: Bool
+  /// The interactive viewer inside the report.
+  public var viewer: Viewer
+  /// Where a small picture of the result goes, for lists of results; nil makes none.
+  public var thumbnail: URL?
   /// Whether an input outside the model's envelope is restored all the same.
   public var force: Bool
   /// The command that repeats the run, with base names for paths.
   public var command: String
-  /// The name of the image in the record; nil for the file's own.
-  public var inputName: String?
+  /// Whether the record has the inputs' own names; without, they are called `input` and `noise`, for names of scans
+  /// may name people.
+  public var recordNames = false
   /// Name of the report; nil for one that begins as the output's does.
   public var reportName: String?
   /// Which attempt of a queued job it is.
@@ -76,7 +82,7 @@ public struct RunRequest: Sendable {
   public init(
     input: URL, output: URL, model: RestorationModel, options: SamplingOptions = SamplingOptions(), noise: URL? = nil,
     dataType: VolumeWriteOptions.DataTypeChoice = .input, ifExists: ExistingOutput? = nil, memoryLimit: Int? = nil,
-    report: Bool = false, force: Bool = false, command: String = ""
+    report: Bool = false, viewer: Viewer = .off, thumbnail: URL? = nil, force: Bool = false, command: String = ""
   ) {
     self.input = input
     self.output = output
@@ -87,8 +93,15 @@ public struct RunRequest: Sendable {
     self.ifExists = ifExists
     self.memoryLimit = memoryLimit
     self.report = report
+    self.viewer = viewer
+    self.thumbnail = thumbnail
     self.force = force
     self.command = command
+  }
+
+  /// What an input is called in every record, by what it is: its role, such as `noise`, and its own ending.
+  public static func recordedName(of url: URL, role: String) -> String {
+    (role == "noise" ? "noise" : "input") + Manifest.ending(of: url)
   }
 
   /// Where the manifest goes.
@@ -116,7 +129,8 @@ public struct RunRequest: Sendable {
   }
   /// Every file that the run makes, the result first and the manifest last.
   public var outputs: [URL] {
-    let besides = (options.samples > 1 ? [deviationURL] : []) + (report ? [reportURL] : [])
+    let besides =
+      (options.samples > 1 ? [deviationURL] : []) + (report ? [reportURL] : []) + [thumbnail].compactMap(\.self)
     return VolumeFile.files(of: output) + besides + [manifestURL]
   }
 }
@@ -151,8 +165,19 @@ public struct RunPlan: Codable, Sendable, Equatable {
   public var predictedMemory: Int
   /// Base names of the files to be made.
   public var outputs: [String]
+  /// The most bytes that the volumes to be written can take.
+  public var outputBytes: Int
   /// Remarks.
   public var warnings: [String]
   /// What the job's result depends on, as a digest.
   public var jobKey: String
+}
+
+extension RunPlan {
+  /// What a run would do with a volume of which only the summary is known; nothing is read, and no place is looked at.
+  ///
+  /// `inputs` are the SHA-256 of the volume's files. Throws what refuses the input, as a run does.
+  public init(_ request: RunRequest, for volume: VolumeSummary, inputs: [String]) throws {
+    self = try PlannedJob(request, volume, noise: nil, inputs: inputs).plan
+  }
 }

@@ -7,8 +7,6 @@ public struct Manifest: Codable, Sendable, Equatable {
   public enum Status: String, Codable, Sendable {
     /// Every output was written whole and read back.
     case committed
-    /// The run ended with `error`.
-    case failed
   }
 
   /// The format's name and version.
@@ -17,10 +15,8 @@ public struct Manifest: Codable, Sendable, Equatable {
   public var id: String
   /// What was asked for, as a digest: equal keys mean equal results.
   public var jobKey: String
-  /// How it ended.
+  /// Always `committed`: what fails leaves no manifest.
   public var status: Status
-  /// Why it failed.
-  public var error: ErrorRecord?
   /// Start, UTC with milliseconds.
   public var startedAt: String
   /// End, UTC with milliseconds.
@@ -57,15 +53,14 @@ public struct Manifest: Codable, Sendable, Equatable {
 
   /// A manifest from its parts; digests that follow from the parts are computed here.
   public init(
-    id: String, status: Status, error: ErrorRecord? = nil, startedAt: String, endedAt: String, durations: Durations,
+    id: String, startedAt: String, endedAt: String, durations: Durations,
     software: SoftwareRecord, model: ModelRecord, parameters: [String: ParameterValue], rng: RandomRecord,
     inputs: [FileRecord], outputs: [FileRecord], qc: QualityControl, environment: EnvironmentRecord, marking: Marking,
     privacy: PrivacyRecord = PrivacyRecord(), attempt: AttemptRecord? = nil
   ) throws {
     schema = Self.currentSchema
     self.id = id
-    self.status = status
-    self.error = error
+    status = .committed
     self.startedAt = startedAt
     self.endedAt = endedAt
     self.durations = durations

@@ -42,6 +42,9 @@ public struct VerificationReport: Sendable, Equatable {
 }
 
 extension Manifest {
+  /// A manifest of a thousand outputs has some 2 MB.
+  private static let largestFile = 64 << 20
+
   /// Endings that are dropped from an output's name; `.nii.gz` is one ending.
   private static let endings = [".nii.gz", ".hdr.gz", ".img.gz", ".nii", ".hdr", ".img", ".png"]
 
@@ -80,14 +83,21 @@ extension Manifest {
 
   /// Reads a manifest.
   public static func read(_ url: URL) throws -> Manifest {
-    guard let data = try? Data(contentsOf: url) else {
+    // Not by Foundation: it would wait for a pipe's writer, and read whatever size a file has.
+    guard let file = try? RegularFile(url) else {
       throw ProvenanceError(.missing, "no manifest at \(url.lastPathComponent)")
     }
+    guard file.byteCount <= largestFile else {
+      throw ProvenanceError(.unreadable, "\(url.lastPathComponent) is too large to be a manifest")
+    }
     do {
+      let data = Data(try file.read(at: 0, count: file.byteCount))
       let manifest = try JSONDecoder().decode(Manifest.self, from: data)
       guard manifest.schema == currentSchema else {
         throw ProvenanceError(
-          .unreadable, "\(url.lastPathComponent) is of format \(manifest.schema); this version reads \(currentSchema)")
+          .unreadable,
+          "\(url.lastPathComponent) is of format \(FileError.printable(manifest.schema, limit: 80)); "
+            + "this version reads \(currentSchema)")
       }
       return manifest
     } catch let error as ProvenanceError {
@@ -95,6 +105,22 @@ extension Manifest {
     } catch {
       throw ProvenanceError(.unreadable, "\(url.lastPathComponent) is not a manifest, or a damaged one")
     }
+  }
+
+  /// What in the manifest contradicts itself, one line each; empty for one that is as it was written.
+  ///
+  /// The digests that follow from its parts are computed again, so that no parameter, input or model can be changed alone.
+  public func inconsistencies() throws -> [String] {
+    var found: [String] = []
+    if try CanonicalJSON.digest(of: parameters) != parametersSha256 {
+      found.append("the manifest's parameters do not have the digest that it states")
+    }
+    let key = try Self.jobKey(
+      inputs: inputs.map(\.sha256), weightsSha256: model.weightsSha256, parameters: parameters,
+      numericVersion: software.numericVersion)
+    if key != jobKey { found.append("the manifest's key does not follow from its inputs, model and parameters") }
+    if outputs.isEmpty { found.append("the manifest lists no output") }
+    return found
   }
 
   /// Hashes the outputs in `folder` again and compares.

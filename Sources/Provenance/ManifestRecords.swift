@@ -1,17 +1,3 @@
-/// Why a run failed.
-public struct ErrorRecord: Codable, Sendable, Equatable {
-  /// The exit code.
-  public var code: Int
-  /// One line.
-  public var text: String
-
-  /// A record from its parts.
-  public init(code: Int, text: String) {
-    self.code = code
-    self.text = text
-  }
-}
-
 /// Seconds spent in each step of a run.
 public struct Durations: Codable, Sendable, Equatable {
   /// Reading and checking the inputs.
@@ -43,8 +29,8 @@ public struct SoftwareRecord: Codable, Sendable, Equatable {
   public var version: String
   /// Raised when the same job would give other numbers than before.
   public var numericVersion: Int
-  /// The commit it was built from, where known.
-  public var commit: String?
+  /// SHA-256 of the executable: which build it was.
+  public var buildHash: String?
   /// The compiler that built it.
   public var compiler: String
   /// Libraries by name, with versions.
@@ -52,12 +38,13 @@ public struct SoftwareRecord: Codable, Sendable, Equatable {
 
   /// A record from its parts.
   public init(
-    name: String, version: String, numericVersion: Int, commit: String? = nil, compiler: String, libs: [String: String]
+    name: String, version: String, numericVersion: Int, buildHash: String? = nil, compiler: String,
+    libs: [String: String]
   ) {
     self.name = name
     self.version = version
     self.numericVersion = numericVersion
-    self.commit = commit
+    self.buildHash = buildHash
     self.compiler = compiler
     self.libs = libs
   }
@@ -168,12 +155,20 @@ public struct GeometryRecord: Codable, Sendable, Equatable {
   public var spacing: [Double]
   /// Voxel indices to mm: three rows of four.
   public var affine: [[Double]]
+  /// What the qform of a NIfTI input refers to, in NIfTI's numbers; 0 for nothing.
+  public var qformCode: Int?
+  /// What the sform of a NIfTI input refers to.
+  public var sformCode: Int?
 
   /// A record from its parts.
-  public init(dimensions: [Int], spacing: [Double], affine: [[Double]]) {
+  public init(
+    dimensions: [Int], spacing: [Double], affine: [[Double]], qformCode: Int? = nil, sformCode: Int? = nil
+  ) {
     self.dimensions = dimensions
     self.spacing = spacing
     self.affine = affine
+    self.qformCode = qformCode
+    self.sformCode = sformCode
   }
 }
 

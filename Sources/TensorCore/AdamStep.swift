@@ -38,9 +38,17 @@ extension Tensor {
     withUnsafeMutableBuffer { w in
       first.withUnsafeMutableBuffer { m in
         second.withUnsafeMutableBuffer { v in
-          ck_adam(
-            w.baseAddress, m.baseAddress, v.baseAddress, gradient.base, w.count, s.clip, s.rate, s.beta1, s.beta2,
-            s.epsilon, s.correction1, s.correction2)
+          guard let w0 = w.baseAddress, let m0 = m.baseAddress, let v0 = v.baseAddress else { return }
+          let (count, piece) = (w.count, 1 << 14)
+          let (w, m, v, g) = (
+            SharedPointer(w0), SharedPointer(m0), SharedPointer(v0), SharedPointer(reading: gradient.base)
+          )
+          Parallel.forEach((count + piece - 1) / piece) { item in
+            let first = item * piece
+            ck_adam(
+              w + first, m + first, v + first, g + first, min(piece, count - first), s.clip, s.rate, s.beta1, s.beta2,
+              s.epsilon, s.correction1, s.correction2)
+          }
         }
       }
     }

@@ -129,14 +129,17 @@ extension Tensor {
   func spread(by step: Int, offset: Int, height: Int, width: Int) -> Tensor {
     let (n, h, w, c) = (shape[0], shape[1], shape[2], shape[3])
     precondition((h - 1) * step + offset < height && (w - 1) * step + offset < width)
-    var out = Tensor(repeating: 0, shape: [n, height, width, c])
+    var out = Tensor(uninitialized: [n, height, width, c])
     out.withUnsafeMutableBuffer { target in
-      for image in 0..<n {
-        for y in 0..<h {
-          for x in 0..<w {
-            (target.baseAddress! + ((image * height + y * step + offset) * width + x * step + offset) * c)
-              .update(from: base + ((image * h + y) * w + x) * c, count: c)
-          }
+      guard let start = target.baseAddress, target.count > 0 else { return }
+      let (source, target) = (SharedPointer(reading: base), SharedPointer(start))
+      Parallel.forEach(n * height) { item in
+        let (image, row) = (item / height, item % height - offset)
+        let line = target + item * width * c
+        line.update(repeating: 0, count: width * c)
+        guard row >= 0, row % step == 0, row / step < h else { return }
+        for x in 0..<w {
+          (line + (x * step + offset) * c).update(from: source + ((image * h + row / step) * w + x) * c, count: c)
         }
       }
     }

@@ -51,23 +51,35 @@ extension Tensor {
   }
 
   /// Sums over all but the last dimension: `[c]`.
-  public func channelSums() -> Tensor {
-    let channels = shape[shape.count - 1]
-    return Tensor(pixelSums(pixels: count / max(channels, 1), channels: channels, at: 0), shape: [channels])
-  }
+  public func channelSums() -> Tensor { Tensor(pixelSums(images: 1), shape: [shape[shape.count - 1]]) }
 
   /// Sums over the pixels of each image: `[n, c]`.
   public func imageChannelSums() -> Tensor {
-    let (n, channels) = (shape[0], shape[shape.count - 1])
-    let pixels = count / max(n * channels, 1)
-    let sums = (0..<n).flatMap { pixelSums(pixels: pixels, channels: channels, at: $0 * pixels * channels) }
-    return Tensor(sums, shape: [n, channels])
+    Tensor(pixelSums(images: shape[0]), shape: [shape[0], shape[shape.count - 1]])
   }
 
-  private func pixelSums(pixels: Int, channels: Int, at offset: Int) -> [Float] {
-    var sums = [Double](repeating: 0, count: channels)
-    ck_channel_sums(base + offset, pixels, Int32(channels), &sums)
-    return sums.map { Float($0) }
+  /// Pixels that are summed apart; fixed, so that the order of every sum is.
+  private static let sumPixels = 4096
+
+  private func pixelSums(images: Int) -> [Float] {
+    let channels = shape[shape.count - 1]
+    let pixels = count / max(images * channels, 1)
+    let pieces = max(1, (pixels + Self.sumPixels - 1) / Self.sumPixels)
+    var sums = [Double](repeating: 0, count: images * pieces * channels)
+    let source = SharedPointer(reading: base)
+    sums.withUnsafeMutableBufferPointer { sums in
+      guard let sums = sums.baseAddress.map({ SharedPointer($0) }) else { return }
+      Parallel.forEach(images * pieces) { item in
+        let first = item % pieces * Self.sumPixels
+        ck_channel_sums(
+          source + (item / pieces * pixels + first) * channels, min(Self.sumPixels, pixels - first), Int32(channels),
+          sums + item * channels)
+      }
+    }
+    return (0..<images * channels).map { at in
+      let first = at / channels * pieces * channels + at % channels
+      return Float((0..<pieces).reduce(0) { $0 + sums[first + $1 * channels] })
+    }
   }
 }
 
@@ -94,9 +106,13 @@ extension Tensor {
     precondition(range.lowerBound >= 0 && range.upperBound <= c)
     var out = Tensor(uninitialized: shape.dropLast() + [range.count])
     out.withUnsafeMutableBuffer { target in
-      guard let start = target.baseAddress, c > 0 else { return }
-      for p in 0..<count / c {
-        (start + p * range.count).update(from: base + p * c + range.lowerBound, count: range.count)
+      guard let start = target.baseAddress, target.count > 0 else { return }
+      let (source, target, pixels) = (SharedPointer(reading: base), SharedPointer(start), count / c)
+      let some = max(1, Self.pieceCount / c)
+      Parallel.forEach((pixels + some - 1) / some) { piece in
+        for p in piece * some..<min((piece + 1) * some, pixels) {
+          (target + p * range.count).update(from: source + (p * c + range.lowerBound), count: range.count)
+        }
       }
     }
     return out

@@ -34,6 +34,20 @@ public struct PackedConvolution: Sendable {
       }
   }
 
+  /// Packs weights that a file holds in PyTorch's order, `[out, in, kernel, kernel]`, a panel of outputs at a time.
+  public init(
+    _ convolution: Convolution, outputsFirst weights: UnsafeBufferPointer<Float>, shape: [Int], upsampled: Bool = false
+  ) {
+    let (inputs, outputs, kernel) = (shape[1], shape[0], convolution.kernel)
+    precondition(shape.count == 4 && weights.count == shape.reduce(1, *))
+    self.shape = ConvolutionShape(convolution, weights: [kernel, kernel, inputs, outputs], upsampled: upsampled)
+    self.weights =
+      switch self.shape.method {
+      case .direct: Self.packDirect(self.shape, Tensor(outputsFirst: weights, shape: shape))
+      case .winograd(let tile): Self.packWinograd(self.shape, tile, outputsFirst: weights)
+      }
+  }
+
   /// The convolution.
   public var convolution: Convolution { shape.convolution }
   /// Channels of the input.
@@ -115,6 +129,28 @@ public struct PackedConvolution: Sendable {
       Parallel.forEach(Int(ck_winograd_panels(&plan))) { panel in
         var plan = fixed
         ck_winograd_pack(&plan, weights.base, Int32(panel), target.pointer)
+      }
+    }
+    return packed
+  }
+
+  private static func packWinograd(
+    _ convolution: ConvolutionShape, _ tile: Int, outputsFirst weights: UnsafeBufferPointer<Float>
+  ) -> Tensor {
+    var plan = convolution.winogradPlan(tile: tile, height: 1, width: 1)
+    let (panels, width) = (Int(ck_winograd_panels(&plan)), 2 * Int(plan.lanes))
+    let (inputs, outputs) = (convolution.inputChannels, convolution.outputChannels)
+    var packed = Tensor(uninitialized: [convolution.packedCount])
+    let (fixed, panelCount) = (plan, packed.count / panels)
+    let source = SharedPointer(reading: weights.baseAddress!)
+    packed.withUnsafeMutableBuffer { target in
+      let target = SharedPointer(target.baseAddress!)
+      Parallel.forEach(panels, scratch: 9 * inputs * width) { panel, turned in
+        // To the kernels a panel alone is a convolution with fewer outputs.
+        var plan = fixed
+        plan.out_channels = Int32(min(width, outputs - panel * width))
+        ck_conv_turn(9, Int32(inputs), plan.out_channels, source + panel * width * inputs * 9, turned)
+        ck_winograd_pack(&plan, turned, 0, target + panel * panelCount)
       }
     }
     return packed

@@ -1,15 +1,14 @@
 import CKernels
-import Dispatch
 import Foundation
 import Synchronization
 
-/// The only place that makes threads.
+/// The only place that uses threads (`ThreadTeam` has them).
 ///
 /// Work is split over outputs, never over reductions, and the pieces do not depend on the number of threads: results
 /// are the same bits for any thread count.
 public enum Parallel {
   private static let configured = Atomic<Int>(0)
-  private static let processors = ProcessInfo.processInfo.activeProcessorCount
+  static let processors = ProcessInfo.processInfo.activeProcessorCount
 
   /// Threads that `forEach` uses: what `using` or `setThreadCount` said, else the active processors.
   public static var threadCount: Int {
@@ -36,7 +35,8 @@ public enum Parallel {
 
   /// Runs `body(0)` … `body(count - 1)`, several at a time, and returns when all are done.
   ///
-  /// The calls may run in any order and on any thread; each must write to places that no other call touches.
+  /// The calls may run in any order and on any thread; each must write to places that no other call touches. Where they
+  /// are shared out, what a call itself would share out it does alone: the threads are taken.
   public static func forEach(_ count: Int, _ body: @Sendable (Int) -> Void) {
     run(count, workers: min(threadCount, count)) { index, _ in body(index) }
   }
@@ -64,14 +64,16 @@ public enum Parallel {
     // Neighbours go to the same thread, several at a time: they share cache lines.
     let some = max(1, count / (workers * 8))
     let forced = ck_forced_isa()
-    DispatchQueue.concurrentPerform(iterations: workers) { worker in
+    ThreadTeam.shared.run(helpers: workers - 1) { worker in
       let before = ck_forced_isa()
       ck_force_isa(forced)
       defer { ck_force_isa(before) }
-      while true {
-        let first = next.wrappingAdd(some, ordering: .relaxed).oldValue
-        guard first < count else { return }
-        for index in first..<min(first + some, count) { body(index, worker) }
+      using(threads: 1) {
+        while true {
+          let first = next.wrappingAdd(some, ordering: .relaxed).oldValue
+          guard first < count else { return }
+          for index in first..<min(first + some, count) { body(index, worker) }
+        }
       }
     }
   }

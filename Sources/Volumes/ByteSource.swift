@@ -9,6 +9,8 @@ protocol ByteSource: AnyObject {
   var bound: Int { get }
   /// What is known of the bytes' integrity after `finish`, for the manifest.
   var integrity: String { get }
+  /// Names of what holds free text around the bytes, as far as they were read.
+  var textFields: [String] { get }
   /// Fills the buffer, or as much of it as there are bytes left.
   func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int
   /// Checks what follows the bytes wanted; returns how many there were. Throws if there are more than `limit`.
@@ -16,6 +18,8 @@ protocol ByteSource: AnyObject {
 }
 
 extension ByteSource {
+  var textFields: [String] { [] }
+
   /// The next `count` bytes; throws `VolumeError.truncated` if there are fewer.
   func read(_ count: Int) throws -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)

@@ -17,6 +17,8 @@ final class GzipSource: ByteSource {
   let bound: Int
   var integrity: String { "gzip CRC32 and length checked" }
 
+  private(set) var textFields: [String] = []
+
   private let file: RegularFile
   private var position = 0
   private static let inputSize = 1 << 16
@@ -131,6 +133,8 @@ final class GzipSource: ByteSource {
     let flags = try next()
     guard flags & 0xE0 == 0 else { throw corrupt("unknown gzip flags") }
     for _ in 0..<6 { _ = try next() }  // Time, level, operating system: of no use here.
+    for (flag, name) in [(UInt8(4), "gzip extra field"), (8, "gzip file name"), (16, "gzip comment")]
+    where flags & flag != 0 && !textFields.contains(name) { textFields.append(name) }
     if flags & 4 != 0 {
       let count = Int(try next()) | Int(try next()) << 8
       for _ in 0..<count { _ = try next() }

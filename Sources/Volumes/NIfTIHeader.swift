@@ -120,7 +120,7 @@ struct NIfTIHeaderCheck {
 
   func voxelOffset(isPair: Bool) throws -> Int {
     let offset = real(.voxOffset)
-    guard offset.isFinite, offset == offset.rounded(), offset < 0x1p62 else {
+    guard offset.isFinite, offset == offset.rounded(), abs(offset) < 0x1p62 else {
       throw refused(.badHeader, "the voxel offset \(offset) is impossible")
     }
     guard Int(offset) >= (isPair ? 0 : layout.leastOffset) else {

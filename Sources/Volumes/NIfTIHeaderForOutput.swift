@@ -30,9 +30,23 @@ struct NIfTIHeaderForOutput {
     layout.setSize(in: &bytes)
     bytes.replaceSubrange(layout.magicRange, with: layout.magic(pair: isPair))
     for range in layout.textRanges { bytes.replaceSubrange(range, with: repeatElement(0, count: range.count)) }
+    clearUnused()
     let text = Array(Self.description.utf8)
     bytes.replaceSubrange(layout.descriptionRange.prefix(text.count), with: text)
     layout.set(.voxOffset, to: isPair ? 0 : Double(layout.leastOffset), in: &bytes)
+  }
+
+  /// Clears what means nothing, and may hold whatever was in some program's memory.
+  private mutating func clearUnused() {
+    // NIfTI-1: extents and session_error, glmax and glmin, all of ANALYZE 7.5.
+    for range in layout.version == 1 ? [32..<38, 140..<148] : [] {
+      bytes.replaceSubrange(range, with: repeatElement(0, count: range.count))
+    }
+    for axis in 1...7 where axis > max(3, layout.integer(.dim(0), in: bytes)) {
+      // Writers fill them with 0 or 1.
+      if ![0, 1].contains(layout.real(.pixdim(axis), in: bytes)) { layout.set(.pixdim(axis), to: 1, in: &bytes) }
+      layout.set(.dim(axis), to: 1, in: &bytes)
+    }
   }
 
   /// Sets how voxels are stored.

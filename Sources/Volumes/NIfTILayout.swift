@@ -82,10 +82,15 @@ struct NIfTILayout: Equatable {
   }
 
   /// Fields that hold free text: not kept in an output, because they may identify a person.
-  var textRanges: [Range<Int>] {
-    // NIfTI-1: data_type and db_name; descrip; aux_file; intent_name.
-    // NIfTI-2: descrip; aux_file; intent_name; unused_str.
-    version == 1 ? [4..<32, 148..<228, 228..<252, 328..<344] : [240..<320, 320..<344, 508..<524, 525..<540]
+  var textRanges: [Range<Int>] { textFields.map(\.range) }
+  /// The same with their names.
+  var textFields: [(name: String, range: Range<Int>)] {
+    version == 1
+      ? [
+        ("data_type", 4..<14), ("db_name", 14..<32), ("descrip", 148..<228), ("aux_file", 228..<252),
+        ("intent_name", 328..<344),
+      ]
+      : [("descrip", 240..<320), ("aux_file", 320..<344), ("intent_name", 508..<524), ("unused_str", 525..<540)]
   }
   var descriptionRange: Range<Int> { version == 1 ? 148..<228 : 240..<320 }
 

@@ -10,6 +10,8 @@ struct NIfTIReader {
   let header: NIfTIHeader
   private let source: any ByteSource
   private var extensionCount = 0
+  /// Free text of the header's own file, where the voxels lie in another.
+  private var headerText: [String] = []
 
   /// Opens a file by its content; throws `VolumeError` (unrecognised if it is no NIfTI).
   ///
@@ -23,6 +25,7 @@ struct NIfTIReader {
     if header.isPair {
       extensionCount = try check.skipExtensions(source, end: nil)
       _ = try source.finish(limit: 1 << 16)
+      headerText = source.textFields
       self.source = try image()
       try Self.checkLength(header, self.source)
       try self.source.skip(header.voxelOffset)
@@ -63,12 +66,7 @@ struct NIfTIReader {
 
   /// The whole volume.
   func volume(maximumBytes: Int) throws -> Volume {
-    guard header.voxelCount <= maximumBytes / 4 else {
-      throw VolumeError(
-        .tooLarge,
-        "\(source.name): \(header.voxelCount) voxels need \(header.voxelCount * 4) bytes, more than the limit of "
-          + "\(maximumBytes); raise the limit or cut the volume")
-    }
+    try checkSize(maximumBytes)
     var voxels = Tensor(uninitialized: header.shape)
     let (_, warnings) = try voxels.withUnsafeMutableBuffer { target in
       try decode { piece, start in
@@ -76,6 +74,37 @@ struct NIfTIReader {
           .update(from: piece.baseAddress!, count: piece.count)
       }
     }
+    return Volume(voxels: voxels, affine: header.affine, header: volumeHeader(warnings))
+  }
+
+  /// What all voxels come to, none of them kept.
+  func inspection(maximumBytes: Int) throws -> VolumeInspection {
+    try checkSize(maximumBytes)
+    var (statistics, histogram) = (VoxelStatistics(), ValueHistogram())
+    let (_, warnings) = try decode { piece, _ in
+      statistics.add(piece)
+      histogram.add(piece)
+    }
+    var text = header.layout.textFields.filter { field in header.bytes[field.range].contains { $0 != 0 && $0 != 32 } }
+      .map(\.name)
+    if extensionCount > 0 { text.append("extensions") }
+    text += headerText + source.textFields
+    if warnings.contains(where: { $0.hasPrefix("W-TRAILING") }) { text.append("bytes after the last voxel") }
+    return VolumeInspection(
+      summary: VolumeSummary(
+        dimensions: header.extents, affine: header.affine, header: volumeHeader(warnings), voxels: statistics),
+      textFields: text, histogram: histogram)
+  }
+
+  private func checkSize(_ maximumBytes: Int) throws {
+    guard header.voxelCount > maximumBytes / 4 else { return }
+    throw VolumeError(
+      .tooLarge,
+      "\(source.name): \(header.voxelCount) voxels need \(header.voxelCount * 4) bytes, more than the limit of "
+        + "\(maximumBytes); raise the limit or cut the volume")
+  }
+
+  private func volumeHeader(_ warnings: [String]) -> VolumeHeader {
     let format: VolumeFileFormat =
       switch (header.layout.version, header.isPair) {
       case (1, false): .nifti1
@@ -83,10 +112,8 @@ struct NIfTIReader {
       case (_, false): .nifti2
       case (_, true): .nifti2Pair
       }
-    return Volume(
-      voxels: voxels, affine: header.affine,
-      header: VolumeHeader(
-        format: format, dataType: header.dataType, slope: header.slope, intercept: header.intercept,
-        niftiHeader: header.bytes, warnings: warnings, integrity: source.integrity))
+    return VolumeHeader(
+      format: format, dataType: header.dataType, slope: header.slope, intercept: header.intercept,
+      niftiHeader: header.bytes, warnings: warnings, integrity: source.integrity)
   }
 }

@@ -18,6 +18,31 @@ struct PNGReader {
   static func recognises(_ file: RegularFile) throws -> Bool { try file.read(at: 0, count: 8) == signature }
 
   func volume(_ options: VolumeReadOptions) throws -> Volume {
+    let image = try decoded(options)
+    var voxels = Tensor(uninitialized: [1, 1, image.height, image.width])
+    voxels.withUnsafeMutableBuffer { target in image.grey(target, from: 0) }
+    return Volume(voxels: voxels, affine: .scaling([1, 1, 1]), header: image.header)
+  }
+
+  /// What all pixels come to.
+  func inspection(_ options: VolumeReadOptions) throws -> VolumeInspection {
+    let image = try decoded(options)
+    var (statistics, histogram) = (VoxelStatistics(), ValueHistogram())
+    withUnsafeTemporaryAllocation(of: Float.self, capacity: image.width) { row in
+      for y in 0..<image.height {
+        image.grey(row, from: y * image.width)
+        statistics.add(UnsafeBufferPointer(row))
+        histogram.add(UnsafeBufferPointer(row))
+      }
+    }
+    return VolumeInspection(
+      summary: VolumeSummary(
+        dimensions: [image.width, image.height, 1, 1], affine: .scaling([1, 1, 1]), header: image.header,
+        voxels: statistics),
+      textFields: try PNGChunks.textual(in: file), histogram: histogram)
+  }
+
+  private func decoded(_ options: VolumeReadOptions) throws -> DecodedPNG {
     let (width, height) = try extents()
     // Colour needs six bytes per pixel while it is converted.
     guard width * height <= options.maximumBytes / 4, file.byteCount <= PNGReader.largestFile else {
@@ -28,18 +53,11 @@ struct PNGReader {
     }
     let bytes = try file.read(at: 0, count: file.byteCount)
     let (info, samples) = try decode(bytes, convertColour: options.convertColour)
-    let is16Bit = info.bit_depth == 16
     var header = VolumeHeader(
-      format: .png, dataType: is16Bit ? .uint16 : .uint8, integrity: "PNG chunk CRC32 checked")
+      format: .png, dataType: info.bit_depth == 16 ? .uint16 : .uint8, integrity: "PNG chunk CRC32 checked")
     if info.colour != 0 { header.warnings.append("W-COLOUR: colour was converted to grey") }
     if info.alpha != 0 { header.warnings.append("W-ALPHA: transparency was dropped") }
-    let isColour = info.colour != 0
-    let voxels = samples.withUnsafeBytes { raw in
-      is16Bit
-        ? Self.grey(raw.bindMemory(to: UInt16.self), isColour, width, height)
-        : Self.grey(raw.bindMemory(to: UInt8.self), isColour, width, height)
-    }
-    return Volume(voxels: voxels, affine: .scaling([1, 1, 1]), header: header)
+    return DecodedPNG(width: width, height: height, isColour: info.colour != 0, header: header, samples: samples)
   }
 
   /// Width and height from the first chunk, judged before libpng sees the file.
@@ -88,24 +106,59 @@ struct PNGReader {
     return (info, samples)
   }
 
-  private static func grey<T: FixedWidthInteger>(
-    _ samples: UnsafeBufferPointer<T>, _ isColour: Bool, _ width: Int, _ height: Int
-  ) -> Tensor {
-    var voxels = Tensor(uninitialized: [1, 1, height, width])
-    voxels.withUnsafeMutableBuffer { target in
-      if isColour {
-        for i in 0..<target.count {
-          let (r, g, b) = (Double(samples[3 * i]), Double(samples[3 * i + 1]), Double(samples[3 * i + 2]))
-          target[i] = Float((0.299 * r + 0.587 * g + 0.114 * b).rounded())
-        }
-      } else {
-        for i in 0..<target.count { target[i] = Float(samples[i]) }
-      }
-    }
-    return voxels
-  }
-
   private func refused(_ kind: VolumeError.Kind, _ what: String) -> VolumeError {
     VolumeError(kind, "\(file.name): \(what); copy it again from its source")
+  }
+}
+
+/// The samples of a PNG, grey or three to a pixel.
+private struct DecodedPNG {
+  let width: Int
+  let height: Int
+  let isColour: Bool
+  let header: VolumeHeader
+  let samples: [UInt8]
+
+  /// Grey values of the pixels from `first` on, as many as `target` takes.
+  func grey(_ target: UnsafeMutableBufferPointer<Float>, from first: Int) {
+    samples.withUnsafeBytes { raw in
+      header.dataType == .uint16
+        ? grey(raw.bindMemory(to: UInt16.self), target, first) : grey(raw.bindMemory(to: UInt8.self), target, first)
+    }
+  }
+
+  private func grey<T: FixedWidthInteger>(
+    _ samples: UnsafeBufferPointer<T>, _ target: UnsafeMutableBufferPointer<Float>, _ first: Int
+  ) {
+    guard isColour else {
+      for i in 0..<target.count { target[i] = Float(samples[first + i]) }
+      return
+    }
+    for i in 0..<target.count {
+      let at = 3 * (first + i)
+      let (r, g, b) = (Double(samples[at]), Double(samples[at + 1]), Double(samples[at + 2]))
+      target[i] = Float((0.299 * r + 0.587 * g + 0.114 * b).rounded())
+    }
+  }
+}
+
+/// The chunks that a PNG consists of, which libpng has checked.
+private enum PNGChunks {
+  /// Chunks that say how pixels look and can hold no text.
+  private static let harmless: Set = [
+    "IHDR", "PLTE", "IDAT", "IEND", "cHRM", "gAMA", "sBIT", "sRGB", "bKGD", "hIST", "tRNS", "pHYs",
+  ]
+
+  /// Names of the chunks that hold, or may hold, free text.
+  static func textual(in file: RegularFile) throws -> [String] {
+    var names: [String] = []
+    var position = 8
+    while position + 12 <= file.byteCount {
+      let start = try file.read(at: position, count: 8)
+      let name = String(decoding: start[4...], as: UTF8.self)
+      if !harmless.contains(name) && !names.contains(name) { names.append(name) }
+      position += 12 + start[..<4].reduce(0) { $0 << 8 | Int($1) }
+    }
+    return names
   }
 }

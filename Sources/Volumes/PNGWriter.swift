@@ -26,7 +26,7 @@ struct PNGWriter {
     let scaling = StorageScaling(dataType: try dataType(), slope: 1, intercept: 0)
     var encoder = VoxelEncoder(scaling: scaling, bigEndian: 1.bigEndian == 1)
     var samples: [UInt8] = []
-    try volume.voxels.withUnsafeBuffer { try encoder.encode($0) { samples.append(contentsOf: $0) } }
+    volume.voxels.withUnsafeBuffer { encoder.encode($0) { samples.append(contentsOf: $0) } }
     if encoder.clampedCount > 0 && volume.header.format != .png {
       throw refused("\(encoder.clampedCount) values do not fit into \(scaling.dataType.rawValue)", "write .nii.gz")
     }

@@ -25,12 +25,36 @@ public enum VolumeFile {
   /// The content decides what a file is; a name that says otherwise is refused. Throws `FileError` if the operating
   /// system refuses and `VolumeError` if the content is not whole, not sound or not supported.
   public static func read(_ url: URL, options: VolumeReadOptions = .init()) throws -> Volume {
+    switch try open(url) {
+    case .png(let reader): try reader.volume(options)
+    case .nifti(let reader): try reader.volume(maximumBytes: options.maximumBytes)
+    }
+  }
+
+  /// Reads and checks a whole file as `read` does, refuses what it refuses, and keeps no voxel.
+  ///
+  /// A NIfTI file of any size takes about 10 MiB; a PNG, which is one slice, is decoded as a whole. Throws as `read`
+  /// does.
+  public static func inspect(_ url: URL, options: VolumeReadOptions = .init()) throws -> VolumeInspection {
+    switch try open(url) {
+    case .png(let reader): try reader.inspection(options)
+    case .nifti(let reader): try reader.inspection(maximumBytes: options.maximumBytes)
+    }
+  }
+
+  private enum Opened {
+    case png(PNGReader)
+    case nifti(NIfTIReader)
+  }
+
+  /// Finds out what a file is, and checks all that comes before its voxels.
+  private static func open(_ url: URL) throws -> Opened {
     let name = VolumeFileName(url)
     let file = name.kind == .pairImage ? try name.existingCompanion() : try RegularFile(url)
     let source = try byteSource(file)
     if source is PlainSource, try PNGReader.recognises(file) {
       guard name.kind == .png || name.kind == .unknown && !name.isCompressed else { throw contradiction(name, "PNG") }
-      return try PNGReader(file).volume(options)
+      return .png(PNGReader(file))
     }
     if name.kind == .png && source is PlainSource {
       let first = try file.read(at: 0, count: 4)
@@ -48,7 +72,7 @@ public enum VolumeFile {
     if !reader.header.isPair && (name.kind == .pairHeader || name.kind == .pairImage) {
       throw contradiction(name, "single-file NIfTI")
     }
-    return try reader.volume(maximumBytes: options.maximumBytes)
+    return .nifti(reader)
   }
 
   private static func checkCompression(_ name: VolumeFileName, _ source: any ByteSource) throws {

@@ -13,7 +13,7 @@ struct VoxelEncoder {
   /// Encodes in pieces, so that memory stays bounded.
   mutating func encode(
     _ values: UnsafeBufferPointer<Float>, sink: (UnsafeRawBufferPointer) throws -> Void
-  ) throws {
+  ) rethrows {
     let size = scaling.dataType.byteCount
     let pieceCount = 1 << 17
     let raw = UnsafeMutableRawBufferPointer.allocate(byteCount: min(pieceCount, values.count) * size, alignment: 8)

@@ -53,6 +53,14 @@ struct BatchInputs {
       let inner = path.appending(entry.name)
       let name = inner.lastName
       if name.hasPrefix(".") { continue }
+      // What was made from a BIDS dataset is not its data.
+      if path.names.isEmpty, ["derivatives", "sourcedata", "code"].contains(name),
+        folder.holds(RelativePath("dataset_description.json"))
+      {
+        continue
+      }
+      // Nor is a results tree that lies among the inputs.
+      if entry.kind == .folder, folder.holds(inner.appending(".pellucid")) { continue }
       switch entry.kind {
       case .folder where path.names.count < 32: try search(folder, inner, workflow)
       case .file where Intake.names.ending(of: name) != nil:

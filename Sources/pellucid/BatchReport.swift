@@ -20,6 +20,8 @@ struct BatchReport: Encodable {
   var failed = 0
   var waiting = 0
   var cases: [Case] = []
+  /// Why nothing more was begun, where the disk was the reason.
+  var outOfSpace: String?
 
   init(_ summary: RunnerSummary, _ spool: Spool) {
     var seen: Set<JobID> = []
@@ -37,6 +39,7 @@ struct BatchReport: Encodable {
     for id in summary.committed + summary.quarantined.map(\.job) where seen.insert(id).inserted {
       cases.append(Self.row(id, known: false, spool))
     }
+    outOfSpace = summary.outOfSpace
     committed = cases.count { $0.state == JobState.done.rawValue }
     failed = cases.count { $0.state == JobState.quarantine.rawValue || $0.state == "refused" }
     waiting = cases.count - committed - failed
@@ -78,6 +81,10 @@ struct BatchReport: Encodable {
     if signal != 0 {
       Terminal.say("pellucid: stopped; \(committed) committed, what was begun was given back")
       throw ExitCode(128 + signal)
+    }
+    if let outOfSpace {
+      Terminal.say("pellucid: error: \(outOfSpace); \(waiting) cases wait")
+      throw ExitCode(ExitStatus.inputOutput.rawValue)
     }
     guard failed > 0 || waiting > 0 else { return }
     let codes = Set(cases.filter { $0.code != 0 }.map(\.code))

@@ -45,7 +45,7 @@ struct BenchCommand: ParsableCommand {
       let result = KernelBenchmark(repeats: repeats)
       return print(json ? try Self.json(result) : result.text)
     }
-    let url = try ModelLocator.find(model)
+    let url = try SettingsInForce.model(model)
     if training {
       let result = try TrainingBenchmark(url, size: size, batch: batch, repeats: repeats, recomputing: recompute)
       print(json ? try Self.json(result) : result.text)

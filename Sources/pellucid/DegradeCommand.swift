@@ -98,7 +98,7 @@ struct DegradeCommand: AsyncParsableCommand {
 
   private func chosen() throws -> (Degradation, model: String?) {
     guard let model else { return (try given(), nil) }
-    let card = try ModelFile.readCard(try ModelLocator.find(model))
+    let card = try ModelFile.readCard(try SettingsInForce.model(model))
     guard let record = card.degradation, let strongest = record.levels.last else {
       throw ValidationError("The card of \(card.name) does not say what it was trained to undo; give --kind.")
     }

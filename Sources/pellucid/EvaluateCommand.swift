@@ -70,7 +70,7 @@ struct EvaluateCommand: AsyncParsableCommand {
 
   func run() async throws {
     ComputeSettings.apply(threads: threads)
-    let file = try PackedModel.read(ModelLocator.find(model))
+    let file = try PackedModel.read(SettingsInForce.model(model))
     let evaluation = try ModelEvaluation(
       card: file.card, samplers: samplers.samplers, steps: steps, seeds: (0..<UInt64(seeds)).map { $0 },
       baselines: baselines && file.card.task == .denoise

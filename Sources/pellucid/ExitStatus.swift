@@ -49,6 +49,7 @@ enum ExitStatus: Int32 {
     case is TransformError: self = .data
     // Schedules and labels of model cards are checked when the card is read: what is left comes from the command line.
     case is DiffusionError: self = .usage
+    case let error as SelfTestFailure: self = error.status
     default: return nil
     }
   }

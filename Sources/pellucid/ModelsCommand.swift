@@ -9,9 +9,9 @@ struct ModelsCommand: ParsableCommand {
     commandName: "models",
     abstract: "List, describe, verify and import models.",
     discussion: """
-      A model is one .safetensors file. A NAME is looked for in the folders of PELLUCID_MODELS, in Workflows/models here \
-      and above the executable, in share/pellucid/models beside it, and in ~/.local/share/pellucid/models. Nothing is \
-      ever downloaded.
+      A model is one .safetensors file. A NAME is looked for in the folders of the settings (models, or \
+      PELLUCID_MODELS), in Workflows/models here and above the executable, in share/pellucid/models beside it, and in \
+      ~/.local/share/pellucid/models. Nothing is ever downloaded.
       """,
     subcommands: [
       ModelsListCommand.self, ModelsInfoCommand.self, ModelsVerifyCommand.self, ModelsImportCommand.self,
@@ -35,7 +35,7 @@ struct ModelsListCommand: ParsableCommand {
   }
 
   func run() throws {
-    let rows = ModelLocator.current.available.map { name, url in
+    let rows = try SettingsInForce.models.available.map { name, url in
       do {
         let card = try ModelFile.readCard(url)
         return Row(name: name, file: url.path, version: card.version, task: card.task, modality: card.envelope.modality)
@@ -66,7 +66,7 @@ struct ModelsInfoCommand: ParsableCommand {
   @Flag(help: "Print JSON.") var json = false
 
   func run() throws {
-    let url = try ModelLocator.find(model)
+    let url = try SettingsInForce.model(model)
     let file = try ModelFile.read(url)
     if json { return try printJSON(ModelReport(file, url)) }
     for (field, value) in ModelDescription.lines(file) {
@@ -86,7 +86,7 @@ struct ModelsVerifyCommand: ParsableCommand {
   @Flag(help: "Print JSON.") var json = false
 
   func run() throws {
-    let url = try ModelLocator.find(model)
+    let url = try SettingsInForce.model(model)
     let file = try ModelFile.read(url)
     if let sha256, sha256.lowercased() != file.sha256 {
       throw ModelError(

@@ -1,5 +1,6 @@
 import ArgumentParser
 import BatchQueue
+import Configuration
 import DurableFiles
 import Foundation
 
@@ -9,20 +10,42 @@ import Foundation
 struct QueueRun {
   let spool: Spool
   let flags: WorkerFlags
+  let settings: Settings
   let goal: RunnerOptions.Goal
   var failFast = false
+  var computes = true
 
   /// Works to the goal; throws `Interruption` after a stop that came from outside.
   func run(_ source: (any DropSource)? = nil) throws -> RunnerSummary {
     StopRequest.install()
-    var options = flags.options(goal)
+    var options = flags.options(goal, settings)
     options.failFast = failFast
+    options.computes = computes
     let log = QueueLog(quiet: flags.quiet)
     var spool = spool
     spool.retryAfter = flags.retryAfter / .seconds(1)
-    let runner = try QueueRunner(spool, launch: flags.launch(spool), source: source, options: options) { log.hear($0) }
-    let summary = try runner.run { StopRequest.signal != 0 }
+    let manager = ServiceManager()
+    let refresher = CohortRefresher(spool)
+    var changes = 0
+    let launch = flags.launch(spool, settings)
+    let runner = try QueueRunner(spool, launch: launch, source: source, options: options) { event in
+      log.hear(event)
+      if let status = log.status(after: event) { manager.status(status) }
+      switch event {
+      case .committed, .failed(_, _, .quarantine):
+        changes += 1
+        refresher.note()
+      default: break
+      }
+    }
+    let summary = try runner.run {
+      manager.turn()
+      if goal == .forever { refresher.refreshIfDue() }
+      if StopRequest.signal != 0 { manager.stopping() }
+      return StopRequest.signal != 0
+    }
     log.close()
+    if changes > 0 { CohortUpdate.tryToMake(spool) }
     return summary
   }
 }
@@ -34,6 +57,8 @@ final class QueueLog {
   private let isTerminal = isatty(STDERR_FILENO) == 1
   private var lineIsOpen = false
   private var lastTrouble = ""
+  private var committed = 0
+  private var failed = 0
 
   init(quiet: Bool) { self.quiet = quiet }
 
@@ -55,6 +80,21 @@ final class QueueLog {
       if text != lastTrouble { warn(text) }
       lastTrouble = text
     }
+  }
+
+  /// What stands in one line for a service manager to show; nil if nothing changed for it.
+  func status(after event: QueueEvent) -> String? {
+    var now = "watching"
+    switch event {
+    case .started(let job, _): now = "computing \(job)"
+    case .committed: committed += 1
+    case .failed(_, _, .quarantine), .refused: failed += 1
+    case .paused(let reason): now = "paused: \(FileError.printable(reason))"
+    case .resumed: break
+    case .trouble(let text): now = FileError.printable(text)
+    default: return nil
+    }
+    return "\(now); \(committed) committed, \(failed) failed"
   }
 
   private func fail(_ job: JobID, _ failure: Failure, _ state: JobState) {

@@ -1,10 +1,12 @@
 import ArgumentParser
+import Configuration
 import Diffusion
 import DurableFiles
 import Foundation
 import Models
 import Pipeline
 import Provenance
+import Reports
 import Synchronization
 import Transforms
 import Volumes
@@ -20,7 +22,7 @@ struct RunCommand: AsyncParsableCommand {
 
       Exit codes: 0 done, or the same result was already there; 64 usage; 65 bad or unsuitable input; 66 no input; \
       69 no such model; 73 output exists or cannot be made; 74 disk full or I/O error; 75 not enough memory; 77 no \
-      permission; 78 bad model card; 130, 143 stopped.
+      permission; 78 bad model card or settings; 130, 143 stopped.
       """)
 
   @Argument(help: "The image.")
@@ -32,12 +34,17 @@ struct RunCommand: AsyncParsableCommand {
   @OptionGroup(title: "Sampling") var sampling: SamplingFlags
   @OptionGroup(title: "Output") var result: ResultFlags
 
-  @Option(within: threadCounts, help: "Threads; 0 for one per processor. Results do not depend on it.")
-  var threads = 0
-  @Option(help: "Memory bound, such as 8G. It changes the batch, not the result.")
+  @Option(
+    within: threadCounts,
+    help: "Threads; 0 for one per processor (default: as in the settings). Results do not depend on it.")
+  var threads: Int?
+  @Option(help: "Memory bound, such as 8G (default: as in the settings). It changes the batch, not the result.")
   var memory: String?
   @Flag(help: "Restore an input that is far outside what the model is meant for.")
   var force = false
+  @Flag(
+    help: "Record the inputs' own names in manifest and report (default: input and noise, for names may name people).")
+  var recordNames = false
   @Flag(help: "Check everything and say what would be done; compute and write nothing.")
   var dryRun = false
   @Flag(help: "Print the manifest (with --dry-run: the plan) as JSON on stdout.")
@@ -54,8 +61,9 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    ComputeSettings.apply(threads: threads)
-    let pipeline = ImageToImagePipeline(try request())
+    let settings = try SettingsInForce.read([.threads: threads.map(String.init), .memory: memory])
+    ComputeSettings.apply(threads: settings.threads.value)
+    let pipeline = ImageToImagePipeline(try request(settings))
     guard !dryRun else { return try show(pipeline.plan()) }
     let display = ProgressDisplay(progress)
     let watch = StopWatch()
@@ -71,13 +79,15 @@ struct RunCommand: AsyncParsableCommand {
     try finish(outcome)
   }
 
-  private func request() throws -> RunRequest {
+  private func request(_ settings: Settings) throws -> RunRequest {
     let options = try sampling.options()
     var request = RunRequest(
       input: URL(fileURLWithPath: input), output: URL(fileURLWithPath: output),
-      model: RestorationModel(try PackedModel.read(ModelLocator.find(model))), options: options,
+      model: RestorationModel(try PackedModel.read(SettingsInForce.model(model))), options: options,
       noise: sampling.noise.map { URL(fileURLWithPath: $0) }, dataType: result.dtype.choice, ifExists: result.ifExists,
-      memoryLimit: memory.flatMap(ByteCount.parse), report: result.report, force: force)
+      memoryLimit: settings.memory.value, report: result.report,
+      viewer: result.report && result.viewer ? .find(besides: try SettingsInForce.models.folders) : .off, force: force)
+    request.recordNames = recordNames
     request.command = repetition(options)
     return request
   }
@@ -137,15 +147,18 @@ struct RunCommand: AsyncParsableCommand {
     ] + plan.warnings.map { "warning: \($0)" }
   }
 
-  /// The command that repeats this run, with base names for paths and without what does not change the result.
+  /// The command that repeats this run, with recorded names for paths and without what does not change the result.
   private func repetition(_ options: SamplingOptions) -> String {
     func name(_ path: String) -> String { URL(fileURLWithPath: path).lastPathComponent }
-    var words = ["pellucid", "run", name(input), "-o", name(output), "--model", name(model)]
+    func recorded(_ path: String, _ role: String) -> String {
+      recordNames ? name(path) : RunRequest.recordedName(of: URL(fileURLWithPath: path), role: role)
+    }
+    var words = ["pellucid", "run", recorded(input, "image"), "-o", name(output), "--model", name(model)]
     words += ["--sampler", options.sampler.description]
     if let steps = options.steps { words += ["--steps", String(steps)] }
     words += ["--seed", String(options.seed)]
     if options.samples > 1 { words += ["--samples", String(options.samples)] }
-    if let noise = sampling.noise { words += ["--noise", name(noise)] }
+    if let noise = sampling.noise { words += ["--noise", recorded(noise, "noise")] }
     if options.noiseField != .shared { words += ["--noise-field", options.noiseField.rawValue] }
     if let clamp = options.clampData { words.append(clamp ? "--clamp" : "--no-clamp") }
     if result.dtype != .input { words += ["--dtype", result.dtype.rawValue] }

@@ -67,6 +67,8 @@ struct ResultFlags: ParsableArguments {
   var ifExists: ExistingOutput?
   @Flag(help: "Also make OUT.report.html: one page with pictures, figures and provenance.")
   var report = false
+  @Flag(inversion: .prefixedNo, help: "Put the interactive viewer into the report, where it is installed.")
+  var viewer = true
 }
 
 extension ExistingOutput: ExpressibleByArgument {}

@@ -3,6 +3,7 @@ import BatchQueue
 import Cases
 import Configuration
 import Foundation
+import Models
 
 /// The child process of a worker; not for people.
 struct ServeCommand: ParsableCommand {
@@ -16,8 +17,11 @@ struct ServeCommand: ParsableCommand {
 
   func run() throws {
     ComputeSettings.apply(threads: threads)
-    let library = WorkflowLibrary.current(first: workflows.map { [URL(fileURLWithPath: $0)] } ?? [])
-    let server = CaseServer(try Spool(at: URL(fileURLWithPath: spool)), library: library) { error in
+    let settings = try SettingsInForce.read([.workflows: workflows])
+    let server = CaseServer(
+      try Spool(at: URL(fileURLWithPath: spool)), library: WorkflowLibrary.current(first: settings.workflows.value),
+      models: ModelLocator.current(first: settings.models.value)
+    ) { error in
       (Int((ExitStatus(error) ?? .software).rawValue), ExitStatus.oneLine(error))
     }
     server.serve(parent: parent)

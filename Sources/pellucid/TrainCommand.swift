@@ -96,9 +96,14 @@ enum StopRequest {
   static func install() {
     // Touched here, because the handler must not be the first to initialise it.
     received.store(0, ordering: .relaxed)
+    var wanted = sigset_t()
+    sigemptyset(&wanted)
     for number in [SIGINT, SIGTERM] {
       Foundation.signal(number) { StopRequest.received.store($0, ordering: .relaxed) }
+      sigaddset(&wanted, number)
     }
+    // Whoever started this process may have handed it its own threads' mask.
+    pthread_sigmask(SIG_UNBLOCK, &wanted, nil)
   }
 }
 

@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import BatchQueue
 import Cases
+import Configuration
 import Foundation
 
 /// `pellucid watch`: an inbox in, a results tree out.
@@ -21,15 +22,16 @@ struct WatchCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The results tree.", valueName: "folder")) var results: String?
   @Flag(name: .customLong("init"), help: "Make the folder an inbox, and end.") var initialise = false
   @Flag(help: "One sweep: take what is complete, compute it, answer, end.") var once = false
-  @Option(help: ArgumentHelp("Time between two looks (default: 5s).", valueName: "time"), transform: duration)
-  var poll = Duration.seconds(5)
-  @Option(
-    help: ArgumentHelp("How long a file must be unchanged (default: 20s).", valueName: "time"), transform: duration)
-  var settle = Duration.seconds(20)
+  @Option(help: ArgumentHelp("Time between two looks (settings: poll).", valueName: "time")) var poll: String?
+  @Option(help: ArgumentHelp("How long a file must be unchanged (settings: settle).", valueName: "time"))
+  var settle: String?
   @Option(help: "What tells that a drop is complete: auto, sentinel, rename or stable.") var ready = InboxOptions.Ready
     .auto
-  @Option(help: "What happens to a drop that is answered: keep, move (to done/ or failed/) or delete (once committed).")
-  var onDone = InboxOptions.OnDone.keep
+  @Option(
+    help:
+      "What happens to a drop that is answered: keep, move (to done/ or failed/) or delete, once committed (settings: onDone)."
+  )
+  var onDone: InboxOptions.OnDone?
   @Option(help: ArgumentHelp("The spool (default: in the results tree).", valueName: "folder")) var spool: String?
   @OptionGroup(title: "Work") var flags: WorkerFlags
 
@@ -49,9 +51,12 @@ struct WatchCommand: ParsableCommand {
     _ = try InboxMarker.read(in: inbox)
     let spool = try Spool(for: URL(fileURLWithPath: results), at: spool.map { URL(fileURLWithPath: $0) })
     var options = InboxOptions()
-    (options.poll, options.settle, options.ready, options.onDone) = (poll, settle, ready, onDone)
+    let settings = try flags.settings([.poll: poll, .settle: settle, .onDone: onDone?.rawValue])
+    (options.poll, options.settle, options.ready) = (settings.poll.value, settings.settle.value, ready)
+    options.onDone = InboxOptions.OnDone(rawValue: settings.onDone.value.rawValue) ?? .keep
     let source = try Inbox(at: inbox, spool: spool, names: Intake.names, options: options)
-    let summary = try QueueRun(spool: spool, flags: flags, goal: once ? .drained : .forever).run(source)
+    let summary = try QueueRun(spool: spool, flags: flags, settings: settings, goal: once ? .drained : .forever).run(
+      source)
     let report = BatchReport(summary, spool)
     if flags.json { print(try report.json()) }
     try report.leave(stoppedBy: StopRequest.signal)

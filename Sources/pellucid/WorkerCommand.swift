@@ -20,7 +20,9 @@ struct WorkerCommand: ParsableCommand {
 
   func run() throws {
     let spool = try Spool(at: URL(fileURLWithPath: spool))
-    let summary = try QueueRun(spool: spool, flags: flags, goal: drain ? .drained : .forever).run()
+    let summary = try QueueRun(
+      spool: spool, flags: flags, settings: try flags.settings(), goal: drain ? .drained : .forever
+    ).run()
     let report = BatchReport(summary, spool)
     if flags.json { print(try report.json()) }
     try report.leave(stoppedBy: StopRequest.signal)

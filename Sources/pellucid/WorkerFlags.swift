@@ -5,17 +5,19 @@ import DurableFiles
 import Foundation
 import TensorCore
 
-/// How a worker works, on the command line of every command that has one.
+/// How a worker works, on the command line of every command that has one; what is not given comes from the settings.
 struct WorkerFlags: ParsableArguments {
-  @Option(within: 1...256, help: "Cases computed at the same time, each in a process of its own.") var jobs = 1
-  @Option(within: threadCounts, help: "Threads per case; 0 shares the processors out among --jobs.") var threads = 0
-  @Option(help: ArgumentHelp("A folder of workflows that goes before all others.", valueName: "folder"))
+  @Option(within: 1...256, help: "Cases computed at the same time, each in a process of its own (settings: jobs).")
+  var jobs: Int?
+  @Option(within: threadCounts, help: "Threads per case; 0 shares the processors out among --jobs (settings: threads).")
+  var threads: Int?
+  @Option(
+    help: ArgumentHelp("A folder of workflows that goes before all others (settings: workflows).", valueName: "folder"))
   var workflows: String?
   @Option(
     help: ArgumentHelp(
-      "A case without progress for so long is stopped, at the least; ten evaluations' time if that is more (default: 2m).",
-      valueName: "time"),
-    transform: duration) var stallTimeout = Duration.seconds(120)
+      "A case without progress for so long is stopped; ten evaluations' time if that is more (settings: stallTimeout).",
+      valueName: "time")) var stallTimeout: String?
   @Option(
     help: ArgumentHelp(
       "A worker that shows no sign of life for so long loses its job to another; the same for all workers of a spool (default: 30s).",
@@ -26,27 +28,40 @@ struct WorkerFlags: ParsableArguments {
       "How long a job waits after a failure that may pass; then five and twenty-five times that (default: 1m).",
       valueName: "time"),
     transform: duration) var retryAfter = Duration.seconds(60)
-  @Option(help: ArgumentHelp("While this file exists nothing is begun.", valueName: "file")) var pauseFile: String?
+  @Option(help: ArgumentHelp("While this file exists nothing is begun (settings: pauseFile).", valueName: "file"))
+  var pauseFile: String?
   @Option(
-    help: ArgumentHelp("Begin only jobs of priority 0 outside these hours, such as 22:00-06:00.", valueName: "hours"),
-    transform: hours) var offpeak: DailyHours?
+    help: ArgumentHelp(
+      "Begin only jobs of priority 0 outside these hours, such as 22:00-06:00 (settings: offPeak).", valueName: "hours")
+  )
+  var offpeak: String?
   @Option(within: 1...1_000_000, help: "Begin this many cases at most.") var limit: Int?
   @Option(help: ArgumentHelp("Begin nothing after this time, such as 50m.", valueName: "time"), transform: duration)
   var maxRuntime: Duration?
   @Flag(help: "Print a summary as JSON on stdout.") var json = false
   @Flag(name: .shortAndLong, help: "Say only what needs somebody.") var quiet = false
 
-  func options(_ goal: RunnerOptions.Goal) -> RunnerOptions {
+  /// The settings in force, with these flags on top, and those that only one command has.
+  func settings(_ more: [Settings.Key: String?] = [:]) throws -> Settings {
+    let own: [Settings.Key: String?] = [
+      .jobs: jobs.map { String($0) }, .threads: threads.map { String($0) }, .workflows: workflows,
+      .stallTimeout: stallTimeout, .pauseFile: pauseFile, .offPeak: offpeak,
+    ]
+    return try SettingsInForce.read(own.merging(more) { _, new in new })
+  }
+
+  func options(_ goal: RunnerOptions.Goal, _ settings: Settings) -> RunnerOptions {
     var options = RunnerOptions()
     options.goal = goal
-    options.slots = jobs
-    options.stallTimeout = stallTimeout
+    options.slots = settings.jobs.value
+    options.stallTimeout = settings.stallTimeout.value
     options.lease = LeaseTiming(beat: lease / 6, expiry: lease)
-    options.pauseFile = pauseFile.map { URL(fileURLWithPath: $0) }
-    if let offpeak {
+    options.pauseFile = settings.pauseFile.value
+    options.minimumFreeSpace = settings.minimumFreeSpace.value
+    if let hours = settings.offPeak.value {
       options.mayClaimOrdinary = {
         let now = Calendar.current.dateComponents([.hour, .minute], from: Date())
-        return offpeak.contains(hour: now.hour ?? 0, minute: now.minute ?? 0)
+        return hours.contains(hour: now.hour ?? 0, minute: now.minute ?? 0)
       }
     }
     options.maximumJobs = limit
@@ -54,10 +69,20 @@ struct WorkerFlags: ParsableArguments {
     return options
   }
 
-  func launch(_ spool: Spool) -> ServerLaunch {
-    let share = threads > 0 ? threads : max(1, ProcessInfo.processInfo.activeProcessorCount / jobs)
+  /// Threads that each case gets.
+  static func threadsPerCase(_ settings: Settings) -> Int {
+    let share = max(1, ProcessInfo.processInfo.activeProcessorCount / settings.jobs.value)
+    return settings.threads.value > 0 ? settings.threads.value : share
+  }
+
+  func launch(_ spool: Spool, _ settings: Settings) -> ServerLaunch {
+    Self.launch(spool, threads: Self.threadsPerCase(settings), workflows: workflows)
+  }
+
+  /// How the child processes of this process are started.
+  static func launch(_ spool: Spool, threads: Int, workflows: String? = nil) -> ServerLaunch {
     var arguments = ["serve-cases", "--spool", spool.root.path(percentEncoded: false), "--parent", String(getpid())]
-    arguments += ["--threads", String(share)]
+    arguments += ["--threads", String(threads)]
     if let workflows { arguments += ["--workflows", workflows] }
     let executable = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? "/proc/self/exe"
     return ServerLaunch(executable: executable, arguments: arguments)
@@ -78,9 +103,4 @@ private func leaseTime(_ text: String) throws -> Duration {
     throw ValidationError("it must be from 300ms to 1h")
   }
   return lease
-}
-
-private func hours(_ text: String) throws -> DailyHours {
-  guard let hours = DailyHours(text) else { throw ValidationError("it must be hours such as 22:00-06:00") }
-  return hours
 }

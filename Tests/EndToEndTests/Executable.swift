@@ -1,3 +1,4 @@
+import DurableFiles
 import Foundation
 
 /// The built `pellucid`, run as its users run it: a process with arguments, an exit code and two streams.
@@ -18,17 +19,52 @@ enum Executable {
   static let url = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
     .appendingPathComponent("pellucid")
 
+  /// The digest of the executable's file.
+  static func sha256() throws -> String { try ContentDigest.sha256(of: url) }
+
   /// Runs the executable to its end, in `folder`.
   ///
   /// Streams go through files, so that no full pipe can stall the process.
-  static func run(_ arguments: [String], in folder: URL, environment: [String: String] = [:]) throws -> Outcome {
+  static func run(
+    _ arguments: [String], in folder: URL, environment: [String: String] = [:], executable: URL = url
+  ) throws -> Outcome {
     let streams = try Streams()
     defer { streams.remove() }
-    let process = try start(arguments, in: folder, environment: environment, streams: streams)
+    let process = try start(arguments, in: folder, environment: environment, streams: streams, executable)
     process.waitUntilExit()
     return Outcome(
       exitCode: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
       standardOutput: try streams.text(streams.output), standardError: try streams.text(streams.error))
+  }
+
+  /// Runs the executable to its end, and collects the command lines of the processes that it started meanwhile.
+  static func runListingChildren(_ arguments: [String], in folder: URL, environment: [String: String]) throws -> (
+    Outcome, Set<Data>
+  ) {
+    let streams = try Streams()
+    defer { streams.remove() }
+    let process = try start(arguments, in: folder, environment: environment, streams: streams)
+    let parent = process.processIdentifier
+    var seen: Set<Data> = []
+    while process.isRunning {
+      for task in (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(parent)/task")) ?? [] {
+        let children = (try? String(contentsOfFile: "/proc/\(parent)/task/\(task)/children", encoding: .utf8)) ?? ""
+        for child in children.split(separator: " ") {
+          // Between fork and exec a child still has its parent's.
+          if let line = try? Data(contentsOf: URL(fileURLWithPath: "/proc/\(child)/cmdline")), !line.isEmpty,
+            line != (try? Data(contentsOf: URL(fileURLWithPath: "/proc/\(parent)/cmdline")))
+          {
+            seen.insert(line)
+          }
+        }
+      }
+      Thread.sleep(forTimeInterval: 0.02)
+    }
+    process.waitUntilExit()
+    let outcome = Outcome(
+      exitCode: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
+      standardOutput: try streams.text(streams.output), standardError: try streams.text(streams.error))
+    return (outcome, seen)
   }
 
   /// Starts the executable, waits for `delay` seconds at most, and kills it with signal 9 if it still runs.
@@ -42,10 +78,10 @@ enum Executable {
   }
 
   private static func start(
-    _ arguments: [String], in folder: URL, environment: [String: String], streams: Streams
+    _ arguments: [String], in folder: URL, environment: [String: String], streams: Streams, _ executable: URL = url
   ) throws -> Process {
     let process = Process()
-    process.executableURL = url
+    process.executableURL = executable
     process.arguments = arguments
     process.currentDirectoryURL = folder
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }

@@ -8,7 +8,10 @@ struct HelpTests {
     try Scene.withoutModel { folder in
       let outcome = try Executable.run(["--help"], in: folder)
       #expect(outcome.exitCode == 0)
-      for command in ["bench", "compare", "degrade", "doctor", "evaluate", "models", "run", "train"] {
+      for command in [
+        "batch", "bench", "compare", "config", "degrade", "doctor", "enqueue", "evaluate", "inspect", "models", "plan",
+        "queue", "report", "run", "train", "verify", "watch", "worker",
+      ] {
         #expect(
           outcome.standardOutput.split(separator: "\n").contains { $0.hasPrefix("  \(command) ") && $0.count > 25 },
           "\(command) is missing")
@@ -39,6 +42,31 @@ struct HelpTests {
       script.waitUntilExit()
       #expect(script.terminationStatus == 0)
       #expect(try String(contentsOf: written, encoding: .utf8) == page, "run `make docs` and commit the page")
+    }
+  }
+
+  @Test("the manual and the completions are what `make docs` would write")
+  func manual() throws {
+    try Scene.withoutModel { folder in
+      let outcome = try Tool.run(
+        Repository.root.appendingPathComponent("Workflows/manual.sh").path, [Executable.url.path, folder.path],
+        in: folder, environment: ["PATH": "/usr/bin:/bin"])
+      #expect(outcome.exitCode == 0, "\(outcome.output)")
+      for part in ["man", "completions"] {
+        let (written, committed) = (
+          folder.appendingPathComponent(part), Repository.root.appendingPathComponent("Docs/\(part)")
+        )
+        let names = try contents(of: written)
+        #expect(names.count > 2)
+        #expect(try names == contents(of: committed), "run `make docs` and commit the pages")
+        for name in names {
+          let (new, old) = try (
+            Data(contentsOf: written.appendingPathComponent(name)),
+            Data(contentsOf: committed.appendingPathComponent(name))
+          )
+          #expect(new == old, "\(name): run `make docs` and commit the pages")
+        }
+      }
     }
   }
 

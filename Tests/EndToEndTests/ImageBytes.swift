@@ -45,6 +45,16 @@ struct NIfTIBytes {
     }
   }
 
+  /// A volume of int16 voxels that is large and quick to make: one slice many times.
+  static func repeating(_ dimensions: [Int]) -> Data {
+    let slice = NIfTIBytes([dimensions[0], dimensions[1], 1]) { i, j, _ in (i ^ j) - 100 }
+    var file = slice
+    file.dimensions = dimensions
+    file.voxels = Data()
+    for _ in 0..<dimensions[2] { file.voxels.append(slice.voxels) }
+    return file.data
+  }
+
   private mutating func append(_ value: some FixedWidthInteger) {
     withUnsafeBytes(of: value.littleEndian) { voxels.append(contentsOf: $0) }
   }
@@ -127,7 +137,8 @@ enum GzipBytes {
     Data((0..<4).map { UInt8(truncatingIfNeeded: value >> (8 * UInt32($0))) })
   }
 
-  private static func checksum(_ data: Data) -> UInt32 {
+  /// CRC-32 of ISO 3309, as gzip and PNG have it.
+  static func checksum(_ data: Data) -> UInt32 {
     var sum = ~UInt32(0)
     for byte in data {
       sum ^= UInt32(byte)
@@ -138,5 +149,25 @@ enum GzipBytes {
       }
     }
     return ~sum
+  }
+}
+
+/// Text in PNG files.
+enum PNGText {
+  /// `png` with a chunk of each kind behind its header, each saying `text`.
+  static func add(_ kinds: [String], saying text: String, to png: Data) -> Data {
+    var file = png
+    for kind in kinds.reversed() {
+      // Keyword, NUL; for iTXt no compression, no language, no translated keyword.
+      let body = Data(kind.utf8) + Data("Comment\0".utf8) + Data(kind == "iTXt" ? [0, 0, 0, 0] : []) + Data(text.utf8)
+      let length = UInt32(body.count - 4)
+      // Signature and IHDR are 33 bytes.
+      file.insert(contentsOf: bigEndian(length) + body + bigEndian(GzipBytes.checksum(body)), at: 33)
+    }
+    return file
+  }
+
+  private static func bigEndian(_ value: UInt32) -> Data {
+    Data((0..<4).map { UInt8(truncatingIfNeeded: value >> (24 - 8 * UInt32($0))) })
   }
 }

@@ -282,6 +282,15 @@ import Testing
     }
   }
 
+  @Test("a small file that repeats one number as a large network is refused") func repeated() throws {
+    var wide = Fixtures.tiny
+    wide.baseChannels = 1024
+    var pickle = Pickle()
+    pickle.stateDict(try UNet(wide).parameterShapes.map { ($0.name, $0.shape.reversed()) })
+    let refused = try importError(CheckpointBuilder.checkpoint(pickle.finished))
+    #expect(refused?.kind == .refused && refused?.description.contains("cannot hold") == true)
+  }
+
   @Test("a pickle with random bytes changed is refused or read, never worse") func noise() throws {
     var pickle = Pickle()
     let network = try UNet(Fixtures.tiny)

@@ -97,6 +97,7 @@ import Testing
       ("\\\"betaStart\\\":0.0001", "\\\"betaStart\\\":-1", "betas"),
       ("\\\"name\\\":\\\"linear\\\"", "\\\"name\\\":\\\"lineal\\\"", "lineal"),
       ("[0,99,", "[99,0,", "ascending"),
+      ("\\\"name\\\":\\\"linear\\\"", "\\\"name\\\":\\\"li\\\\near\\\"", "li\\u{a}ear"),
       ("899,999]", "899,1000]", "labelSet"),
       ("\\\"baseChannels\\\":32", "\\\"baseChannels\\\":33", "baseChannels"),
       ("\\\"baseChannels\\\":32", "\\\"baseChannels\\\":9999999999999", "baseChannels"),

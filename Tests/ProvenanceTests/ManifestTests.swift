@@ -1,5 +1,6 @@
 import DurableFiles
 import Foundation
+import Glibc
 import Provenance
 import TestSupport
 import Testing
@@ -9,7 +10,7 @@ private func manifest(
   output: FileRecord? = nil, input: String = "11"
 ) throws -> Manifest {
   try Manifest(
-    id: id, status: .committed, startedAt: "2026-11-21T10:00:00.000Z", endedAt: "2026-11-21T10:00:01.500Z",
+    id: id, startedAt: "2026-11-21T10:00:00.000Z", endedAt: "2026-11-21T10:00:01.500Z",
     durations: Durations(read: 0.1, infer: 1.25),
     software: SoftwareRecord(name: "pellucid", version: "0.1.0", numericVersion: 1, compiler: "Swift", libs: [:]),
     model: ModelRecord(name: "ct-denoise", version: "1", cardSha256: "22", weightsSha256: "33"),
@@ -93,6 +94,17 @@ private func manifest(
       #expect { try Manifest.read(url) } throws: {
         ($0 as? ProvenanceError)?.description.contains("manifest/2") == true
       }
+      let pipe = folder.appendingPathComponent("pipe")
+      #expect(mkfifo(pipe.path(percentEncoded: false), 0o600) == 0)
+      #expect { try Manifest.read(pipe) } throws: { ($0 as? ProvenanceError)?.kind == .missing }
+      future.schema = "\u{1B}[2J\n" + String(repeating: "x", count: 5000)
+      try future.write(to: url)
+      #expect {
+        try Manifest.read(url)
+      } throws: { error in
+        guard let text = (error as? ProvenanceError)?.description else { return false }
+        return text.count < 300 && text.unicodeScalars.allSatisfy { $0.value >= 0x20 }
+      }
     }
   }
 
@@ -115,6 +127,29 @@ private func manifest(
     let host = ProcessInfo.processInfo.hostName
     #expect(host == "localhost" || !text.contains(host))
     #expect(try manifest().environment.kernel.hasPrefix("Linux "))
+  }
+
+  @Test("two hosts can be told apart by a digest, and a Slurm job by its numbers alone")
+  func surroundings() throws {
+    let host = try #require(try manifest().environment.host)
+    #expect(host.wholeMatch(of: /[0-9a-f]{16}/) != nil)
+    #expect(SlurmRecord(environment: [:]) == nil)
+    #expect(SlurmRecord(environment: ["SLURM_JOB_ID": "Müller"]) == nil)
+    let record = SlurmRecord(
+      environment: ["SLURM_JOB_ID": "71", "SLURM_ARRAY_TASK_ID": "3", "SLURM_RESTART_COUNT": "Müller"])
+    #expect(record?.job == 71 && record?.arrayTask == 3 && record?.restarts == nil)
+  }
+
+  @Test("a manifest that was written has no contradiction in it; one that was edited has")
+  func contradictions() throws {
+    let record = FileRecord(role: "image", name: "out.nii", sha256: "44", bytes: 1)
+    var written = try manifest(output: record)
+    #expect(try written.inconsistencies() == [])
+    written.parameters["seed"] = .integer(8)
+    #expect(try written.inconsistencies().count == 2, "parameters and key")
+    var other = try manifest(output: record)
+    other.model.weightsSha256 = "34"
+    #expect(try other.inconsistencies().count == 1)
   }
 
   @Test("times are UTC with milliseconds")

@@ -98,7 +98,7 @@ struct HostileInboxTests {
       let swaps = isSoak ? 10_000 : 2000
       let new = scene.inbox.appendingPathComponent("new/tiny")
       try FileManager.default.createDirectory(at: new, withIntermediateDirectories: true)
-      let watcher = try Subject(scene.watch("--poll", "20ms", "--settle", "50ms"))
+      let watcher = try Subject(scene.watch("--poll", "100ms", "--settle", "50ms"))
       let swapper = Thread {
         let (name, spare) = (new.path + "/x.nii", scene.folder.path + "/spare")
         for number in 0..<swaps {

@@ -40,7 +40,7 @@ struct ManyWorkersTests {
     let check = ResultsCheck(scene)
     let start = ContinuousClock.now
     while check.manifests().count < jobs, .now - start < .seconds(isSoak ? 1800 : 90) {
-      usleep(useconds_t(20_000 + dice.below(80_000)))
+      usleep(useconds_t(isSoak ? 5000 + dice.below(30_000) : 20_000 + dice.below(80_000)))
       for (index, wake) in sleepers where wake < .now {
         workers[index].signal(SIGCONT)
         sleepers[index] = nil

@@ -68,6 +68,24 @@ struct TensorTests {
     #expect(abs(x.imageChannelSums()[flat: 5] - x.slice(1..<2).channelSums()[flat: 0]) < 1e-6)
   }
 
+  @Test("Channels of images with more pixels than are done at a time, the same bits for 1, 2 and 3 threads")
+  func manyPixels() {
+    let x = PhiloxRandomSource(seed: 3).normal(shape: [2, 97, 101, 7])
+    let results = [1, 2, 3].map { threads in
+      Parallel.using(threads: threads) { (x.imageChannelSums(), x.channelSums(), x.channels(2..<5)) }
+    }
+    let (perImage, all, some) = results[0]
+    for other in results.dropFirst() { #expect(other.0 == perImage && other.1 == all && other.2 == some) }
+    for at in 0..<14 {
+      let start = at / 7 * 97 * 101 * 7 + at % 7
+      let expected = stride(from: start, to: start + 97 * 101 * 7 - at % 7, by: 7)
+        .reduce(0.0) { $0 + Double(x[flat: $1]) }
+      #expect(abs(Double(perImage[flat: at]) - expected) < 1e-4)
+      #expect(abs(Double(all[flat: at % 7] - perImage[flat: at] - perImage[flat: (at + 7) % 14])) < 1e-4)
+    }
+    #expect((0..<some.count).allSatisfy { some[flat: $0] == x[flat: $0 / 3 * 7 + 2 + $0 % 3] })
+  }
+
   @Test("Attention equals softmax(q k^T / sqrt c) v written out, whatever the threads") func attention() {
     let (n, pixels, c) = (2, 300, 6)
     let q = PhiloxRandomSource(seed: 1).normal(shape: [n, pixels, c])

@@ -48,6 +48,11 @@ import Testing
     ("kind: data, skip", "kind: noise, skip", "neither"),
     ("seed: 7", "labels: uniform-0", "uniform"),
     ("seed: 7", "labelWeights: [1, 2]", "11"),
+    ("seed: 7", "seed: 1:30", "whole number"),
+    ("seed: 7", "seed: 9:9:9:9:9:9:9:9:9:9:9:9:9:9:9:9", "whole number"),
+    ("levels: [0.05, 0.1]", "levels: [0:30]", "numbers"),
+    ("seed: 7", "\"se\\ned\": 7", "\"seed\""),
+    ("seed: 7", "labels: \"uni\\nform\"", "uniform-K"),
   ]
 
   @Test(arguments: mistakes.indices) func `a mistake is refused with the line or the key that was meant`(index: Int) {
@@ -63,6 +68,19 @@ import Testing
       if !error.description.contains(mistake.says) { Issue.record("\(error.description)") }
       return !error.description.contains("\n")
     }
+  }
+
+  @Test func `a key as long as the file is refused at once, with a short message`() {
+    // A letter with a thousand accents is one character, and a character that cannot be shown becomes several.
+    for key in [String(repeating: "k", count: 9000), "e" + String(repeating: "\u{301}", count: 9000)] {
+      #expect {
+        try TrainingConfiguration(yaml: key + ": 1\n")
+      } throws: { ($0 as? TrainingError).map { $0.description.unicodeScalars.count <= 501 } == true }
+    }
+    let escaped = "\"" + String(repeating: "\\x01", count: 900) + "\": 1\n"
+    #expect {
+      try TrainingConfiguration(yaml: escaped)
+    } throws: { ($0 as? TrainingError).map { $0.description.unicodeScalars.count <= 501 } == true }
   }
 
   @Test func `what is not YAML is refused`() {

@@ -80,6 +80,15 @@ func hostileHeaders(index: Int) throws {
   }
 }
 
+@Test("A voxel offset that no integer holds is refused", arguments: [-1e30, 1e30, -0x1p63, 0x1p63] as [Float])
+func absurdVoxelOffsets(offset: Float) throws {
+  try withTemporaryFolder { folder in
+    var bytes = try ReferenceFixtures.bytes("v1_int16_le.nii")
+    put(offset.bitPattern, 108, &bytes)
+    #expect(try readingKind(bytes, as: "a.nii", in: folder) == .badHeader)
+  }
+}
+
 @Test("Extension chains that lead astray are refused", arguments: [1, 8, -16, 24, 48, Int32.max, Int32.min])
 func hostileExtensions(size: Int32) throws {
   try withTemporaryFolder { folder in

@@ -41,9 +41,11 @@ func volumeErrorKind(_ body: () throws -> Void) -> VolumeError.Kind? {
   return nil
 }
 
-/// The kind of reading these bytes from a file of that name.
+/// The kind of reading these bytes from a file of that name; inspecting them must come to the same.
 func readingKind(_ bytes: [UInt8], as name: String, in folder: URL) throws -> VolumeError.Kind? {
   let url = folder.appendingPathComponent(name)
   try Data(bytes).write(to: url)
-  return volumeErrorKind { _ = try VolumeFile.read(url) }
+  let kind = volumeErrorKind { _ = try VolumeFile.read(url) }
+  #expect(volumeErrorKind { _ = try VolumeFile.inspect(url) } == kind, "inspecting differs from reading")
+  return kind
 }

@@ -10,6 +10,7 @@
 #include "ck_group_norm.h"
 #include "ck_linear.h"
 #include "ck_moments.h"
+#include "ck_pause.h"
 #include "ck_radon.h"
 #include "ck_random.h"
 #include "ck_winograd.h"

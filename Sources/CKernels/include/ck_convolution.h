@@ -22,6 +22,9 @@ void ck_conv_pack(const ck_conv_shape *shape, const float *weights, float *packe
 /// `weights` is [kernel, kernel, in, out]; `flipped` is [kernel, kernel, out, in].
 void ck_conv_flip(int kernel, int in_channels, int out_channels, const float *weights, float *flipped);
 
+/// Weights in the order of PyTorch's files, [out, in, taps], to [taps, in, out].
+void ck_conv_turn(int taps, int in_channels, int out_channels, const float *weights, float *turned);
+
 /// Output rows that one strip should have so that its input stays in the level-2 cache. Depends on the shape alone.
 int ck_conv_strip_rows(const ck_conv_shape *shape);
 

@@ -21,4 +21,7 @@ int cnifti_summarize(const uint8_t *header, size_t count, cnifti_summary *out);
 // The quaternion form nearest to an affine (rows of 4), by libnifti: b, c, d and the sign of the third axis.
 void cnifti_quaternion(const double affine[12], double bcd[3], double *qfac);
 
+// The version of the library that was loaded, such as 2.1.0, as its file is named; empty if that does not say. Valid for ever.
+const char *cnifti_version(void);
+
 #endif

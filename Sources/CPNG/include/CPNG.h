@@ -8,6 +8,9 @@
 
 enum { CPNG_MESSAGE = 160 };
 
+// The version of the library that was loaded, such as 1.6.39.
+const char *cpng_version(void);
+
 // What the first chunk says, before anything is decoded.
 typedef struct {
   uint32_t width, height;

@@ -1,0 +1,410 @@
+function __pellucid_should_offer_completions_for_flags_or_options -a expected_commands
+    set -l non_repeating_flags_or_options $argv[2..]
+    set -l non_repeating_flags_or_options_absent 0
+    set -l positional_index 0
+    set -l commands
+    __pellucid_parse_tokens
+    test "$commands" = "$expected_commands"; and return $non_repeating_flags_or_options_absent
+end
+
+function __pellucid_should_offer_completions_for_positional -a expected_commands positional_index_comparison expected_positional_index
+    set -l non_repeating_flags_or_options
+    set -l non_repeating_flags_or_options_absent 0
+    set -l positional_index 0
+    set -l commands
+    __pellucid_parse_tokens
+    test "$commands" = "$expected_commands" -a \( "$positional_index" "$positional_index_comparison" "$expected_positional_index" \)
+end
+
+function __pellucid_parse_tokens -S
+    set -l unparsed_tokens (__pellucid_tokens -pc)
+    switch $unparsed_tokens[1]
+    case 'pellucid'
+        __pellucid_parse_subcommand 0 'version' 'h/help'
+        switch $unparsed_tokens[1]
+        case 'batch'
+            __pellucid_parse_subcommand -r 1 'o/results=' 'workflow=' 'model=' 'sampler=' 'steps=' 'seed=' 'samples=' 'noise=' 'noise-field=' 'clamp' 'no-clamp' 'dtype=' 'memory=' 'retries=' 'report' 'no-report' 'force' 'jobs=' 'threads=' 'workflows=' 'stall-timeout=' 'pause-file=' 'offpeak=' 'limit=' 'max-runtime=' 'json' 'q/quiet' 'spool=' 'priority=' 'shard=' 'fail-fast' 'version' 'h/help'
+        case 'bench'
+            __pellucid_parse_subcommand 0 'model=' 'size=' 'batch=' 'threads=' 'repeats=' 'training' 'recompute' 'kernels' 'json' 'save-output=' 'version' 'h/help'
+        case 'compare'
+            __pellucid_parse_subcommand -r 1 'reference=' 'window=' 'picture=' 'if-exists=' 'picture-window=' 'json' 'version' 'h/help'
+        case 'config'
+            __pellucid_parse_subcommand 0 'version' 'h/help'
+            switch $unparsed_tokens[1]
+            case 'show'
+                __pellucid_parse_subcommand 0 'json' 'version' 'h/help'
+            case 'check'
+                __pellucid_parse_subcommand -r 1 'json' 'version' 'h/help'
+            end
+        case 'degrade'
+            __pellucid_parse_subcommand 1 'o/output=' 'kind=' 'model=' 'level=' 'dose=' 'photons=' 'views=' 'electronic-noise=' 'apodisation=' 'sigma=' 'factor=' 'seed=' 'threads=' 'if-exists=' 'json' 'version' 'h/help'
+        case 'doctor'
+            __pellucid_parse_subcommand 0 'inbox=' 'results=' 'spool=' 'self-test' 'no-self-test' 'json' 'version' 'h/help'
+        case 'evaluate'
+            __pellucid_parse_subcommand 0 'm/model=' 'data=+' 'slices=+' 'limit=' 'input=+' 'levels=' 'degradation-seed=' 'seeds=' 'samplers=' 'steps=' 'baselines' 'no-baselines' 'threads=' 'json' 'version' 'h/help'
+        case 'models'
+            __pellucid_parse_subcommand 0 'version' 'h/help'
+            switch $unparsed_tokens[1]
+            case 'ls'
+                __pellucid_parse_subcommand 0 'json' 'version' 'h/help'
+            case 'info'
+                __pellucid_parse_subcommand 1 'json' 'version' 'h/help'
+            case 'verify'
+                __pellucid_parse_subcommand 1 'sha256=' 'json' 'version' 'h/help'
+            case 'import'
+                __pellucid_parse_subcommand 1 'o/output=' 'label-set=' 'task=' 'modality=' 'window=' 'percentiles=' 'full-range' 'name=' 'in-plane-spacing=' 'slice-spacing=' 'size=' 'licence=' 'citation=+' 'half' 'if-exists=' 'json' 'version' 'h/help'
+            end
+        case 'queue'
+            __pellucid_parse_subcommand 0 'version' 'h/help'
+            switch $unparsed_tokens[1]
+            case 'ls'
+                __pellucid_parse_subcommand 0 'spool=' 'results=' 'state=+' 'json' 'version' 'h/help'
+            case 'show'
+                __pellucid_parse_subcommand -r 1 'spool=' 'results=' 'json' 'version' 'h/help'
+            case 'retry'
+                __pellucid_parse_subcommand -r 1 'spool=' 'results=' 'json' 'all' 'version' 'h/help'
+            case 'hold'
+                __pellucid_parse_subcommand -r 1 'spool=' 'results=' 'json' 'version' 'h/help'
+            case 'release'
+                __pellucid_parse_subcommand -r 1 'spool=' 'results=' 'json' 'force' 'version' 'h/help'
+            case 'cancel'
+                __pellucid_parse_subcommand -r 1 'spool=' 'results=' 'json' 'version' 'h/help'
+            case 'gc'
+                __pellucid_parse_subcommand 0 'spool=' 'results=' 'older-than=' 'dry-run' 'json' 'version' 'h/help'
+            end
+        case 'run'
+            __pellucid_parse_subcommand 1 'o/output=' 'model=' 'sampler=' 'steps=' 'seed=' 'samples=' 'noise=' 'noise-field=' 'clamp' 'no-clamp' 'dtype=' 'if-exists=' 'report' 'threads=' 'memory=' 'force' 'dry-run' 'json' 'v/verbose' 'progress=' 'version' 'h/help'
+        case 'train'
+            __pellucid_parse_subcommand 1 'o/output=' 'data-folder=' 'cache=' 'resume' 'steps=' 'recompute' 'threads=' 'export=' 'half' 'if-exists=' 'version' 'h/help'
+        case 'watch'
+            __pellucid_parse_subcommand 0 'inbox=' 'results=' 'init' 'once' 'poll=' 'settle=' 'ready=' 'on-done=' 'spool=' 'jobs=' 'threads=' 'workflows=' 'stall-timeout=' 'pause-file=' 'offpeak=' 'limit=' 'max-runtime=' 'json' 'q/quiet' 'version' 'h/help'
+        case 'worker'
+            __pellucid_parse_subcommand 0 'spool=' 'drain' 'jobs=' 'threads=' 'workflows=' 'stall-timeout=' 'pause-file=' 'offpeak=' 'limit=' 'max-runtime=' 'json' 'q/quiet' 'version' 'h/help'
+        case 'help'
+            __pellucid_parse_subcommand -r 1 'version'
+        end
+    end
+end
+
+function __pellucid_tokens
+    if test (string split -m 1 -f 1 -- . "$FISH_VERSION") -gt 3
+        commandline --tokens-raw $argv
+    else
+        commandline -o $argv
+    end
+end
+
+function __pellucid_parse_subcommand -S -a positional_count
+    argparse -s r -- $argv
+    set -l option_specs $argv[2..]
+    set -l is_repeating_positional $_flag_r
+    set -el _flag_r
+    set -a commands $unparsed_tokens[1]
+    set positional_index 0
+    while true
+        set -e unparsed_tokens[1]
+        argparse -sn "$commands" $option_specs -- $unparsed_tokens 2> /dev/null
+        set unparsed_tokens $argv
+        set positional_index (math $positional_index + 1)
+        for non_repeating_flag_or_option in $non_repeating_flags_or_options
+            if set -ql "_flag_$(string replace -a - _ -- $non_repeating_flag_or_option)"
+                set non_repeating_flags_or_options_absent 1
+                break
+            end
+        end
+        test (count $unparsed_tokens) -eq 0 -o \( -z "$is_repeating_positional" -a "$positional_index" -gt "$positional_count" \) && break
+    end
+end
+
+function __pellucid_complete_directories
+    set -l token (commandline -t)
+    string match -- '*/' $token
+    set -l subdirs $token*/
+    printf %s\n $subdirs
+end
+
+function __pellucid_custom_completion
+    set -x SAP_SHELL fish
+    set -x SAP_SHELL_VERSION $FISH_VERSION
+    set -l tokens (__pellucid_tokens -p)
+    if test -z "$(__pellucid_tokens -t)"
+        set -l index (count (__pellucid_tokens -pc))
+        set tokens $tokens[..$index] \'\' $tokens[(math $index + 1)..]
+    end
+    command $tokens[1] $argv $tokens
+end
+
+complete -c 'pellucid' -f
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid" -eq 1' -fa 'batch' -d 'Restore many images; what is done is not done again, one that fails stops no other.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid" -eq 1' -fa 'bench' -d 'Time a model\'s network on this machine, layer by layer.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid" -eq 1' -fa 'compare' -d 'Measure images against a reference on the same grid.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid" -eq 1' -fa 'config' -d 'Show the settings and where each is from; check configuration files.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid" -eq 1' -fa 'degrade' -d 'Make a scan worse in a known way, to train or to test with.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid" -eq 1' -fa 'doctor' -d 'Show what runs here; check settings, models, workflows, folders, and compute a phantom.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid" -eq 1' -fa 'evaluate' -d 'Measure a model on scans whose truth is known.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid" -eq 1' -fa 'models' -d 'List, describe, verify and import models.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid" -eq 1' -fa 'queue' -d 'Look at the jobs of a spool, and operate them.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid" -eq 1' -fa 'run' -d 'Restore one image with a model.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid" -eq 1' -fa 'train' -d 'Train a model as a configuration file says.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid" -eq 1' -fa 'watch' -d 'Watch an inbox folder and restore what is dropped into it; with --once, one sweep for cron.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid" -eq 1' -fa 'worker' -d 'Compute the jobs of a spool; any number of workers, on any machines that share the disk.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid" -eq 1' -fa 'help' -d 'Show subcommand help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" o results' -s 'o' -l 'results' -d 'The results tree.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" workflow' -l 'workflow' -d 'How each image is treated; by default the workflow that matches it.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" model' -l 'model' -d 'A model, instead of a workflow.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" sampler' -l 'sampler' -d 'ddim, ddim:ETA, ddpm, or pfdiff-K_L such as pfdiff-1_1.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" steps' -l 'steps' -d 'The K of the label set, such as 10 (default: the labels that the model was trained on).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" seed' -l 'seed' -d 'Seed of all noise, or auto for a new one each time.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" samples' -l 'samples' -d 'Samples per slice: their mean is the result, and OUT.sd.nii.gz their standard deviation. (default: 1)' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" noise' -l 'noise' -d 'Starting noise: a float NIfTI with the input\'s stored dimensions.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" noise-field' -l 'noise-field' -d 'How the noise of neighbouring slices is related: shared, correlated or independent.' -rfka 'shared independent correlated'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" clamp' -l 'clamp' -d 'Clamp predicted images to the model\'s range (default: as the model\'s card says).'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" no-clamp' -l 'no-clamp' -d 'Clamp predicted images to the model\'s range (default: as the model\'s card says).'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" dtype' -l 'dtype' -d 'How voxels are stored: input (as in the input), float32 or int16.' -rfka 'input float32 int16'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" memory' -l 'memory' -d 'Memory bound of a case, such as 8G. It changes the batch, not the result.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" retries' -l 'retries' -d 'Further tries after a failure that may pass. (default: 2)' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" report' -l 'report' -d 'Make a report for each case.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" no-report' -l 'no-report' -d 'Make a report for each case.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" force' -l 'force' -d 'Restore images that are far outside what the model is meant for.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" jobs' -l 'jobs' -d 'Cases computed at the same time, each in a process of its own (settings: jobs).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" threads' -l 'threads' -d 'Threads per case; 0 shares the processors out among --jobs (settings: threads).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" workflows' -l 'workflows' -d 'A folder of workflows that goes before all others (settings: workflows).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" stall-timeout' -l 'stall-timeout' -d 'A case without progress for so long is stopped; ten evaluations\' time if that is more (settings: stallTimeout).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" pause-file' -l 'pause-file' -d 'While this file exists nothing is begun (settings: pauseFile).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" offpeak' -l 'offpeak' -d 'Begin only jobs of priority 0 outside these hours, such as 22:00-06:00 (settings: offPeak).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" limit' -l 'limit' -d 'Begin this many cases at most.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" max-runtime' -l 'max-runtime' -d 'Begin nothing after this time, such as 50m.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" json' -l 'json' -d 'Print a summary as JSON on stdout.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" q quiet' -l 'quiet' -s 'q' -d 'Say only what needs somebody.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" spool' -l 'spool' -d 'The spool (default: in the results tree).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" priority' -l 'priority' -d 'Urgency, 0 to 9; 0 is most urgent (default: the workflow\'s).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" shard' -l 'shard' -d 'Take part I of N of the inputs, such as 1/4.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" fail-fast' -l 'fail-fast' -d 'Stop at the first case that is given up.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid batch" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid bench" model' -l 'model' -d 'A model\'s name or path.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid bench" size' -l 'size' -d 'Rows and columns of the images, in pixels. (default: 256)' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid bench" batch' -l 'batch' -d 'Images per evaluation. (default: 1)' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid bench" threads' -l 'threads' -d 'Threads; 0 for one per processor. (default: 0)' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid bench" repeats' -l 'repeats' -d 'Timed evaluations, after one to warm up. (default: 5)' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid bench" training' -l 'training' -d 'Time training steps instead of evaluations.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid bench" recompute' -l 'recompute' -d 'With --training: compute activations again on the way back, as train --recompute does.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid bench" kernels' -l 'kernels' -d 'Time the ways of computing typical layers instead; no model is read.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid bench" json' -l 'json' -d 'Print JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid bench" save-output' -l 'save-output' -d 'Write the raw output, little-endian float32 [image, row, column, channel], of the fixed input.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid bench" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid bench" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid compare" reference' -l 'reference' -d 'The image that they should resemble.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid compare" window' -l 'window' -d 'Intensities that count, such as -1000,1000; others are clipped. Default: all of the reference\'s.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid compare" picture' -l 'picture' -d 'Also write a PNG of the middle slice: images, first minus second, reference.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid compare" if-exists' -l 'if-exists' -d 'If the picture exists: fail or replace.' -rfka 'fail replace'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid compare" picture-window' -l 'picture-window' -d 'Intensities shown as black and white. Default: the window.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid compare" json' -l 'json' -d 'Print JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid compare" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid compare" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid config" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid config" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid config" -eq 1' -fa 'show' -d 'Show every setting: its value and where it is from.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid config" -eq 1' -fa 'check' -d 'Say what kind each file is and what is wrong with it.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid config show" json' -l 'json' -d 'Print JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid config show" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid config show" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid config check" json' -l 'json' -d 'Print JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid config check" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid config check" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" o output' -s 'o' -l 'output' -d 'Where the degraded scan goes.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" kind' -l 'kind' -d 'What to do: low-dose-ct (needs --dose), rician (needs --sigma) or thick-slices (needs --factor).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" model' -l 'model' -d 'Do what this model was trained to undo.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" level' -l 'level' -d 'With --model: the strength (default: the strongest in the model\'s card).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" dose' -l 'dose' -d 'low-dose-ct: fraction of the normal dose, such as 0.25.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" photons' -l 'photons' -d 'low-dose-ct: photons per ray in air at the normal dose (default: 1.2e6).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" views' -l 'views' -d 'low-dose-ct: views over half a turn (default: 720).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" electronic-noise' -l 'electronic-noise' -d 'low-dose-ct: standard deviation of the detector\'s noise, in photons (default: 5).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" apodisation' -l 'apodisation' -d 'low-dose-ct: smoothing of the ramp filter, from 0, none, to 1, Hann (default: 0).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" sigma' -l 'sigma' -d 'rician: standard deviation in each channel, as a fraction of the 99.5th percentile, such as 0.05.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" factor' -l 'factor' -d 'thick-slices: slices per thick slice.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" seed' -l 'seed' -d 'Seed of the noise.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" threads' -l 'threads' -d 'Threads; 0 for one per processor. Results do not depend on it. (default: 0)' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" if-exists' -l 'if-exists' -d 'If the output exists: fail or replace.' -rfka 'fail replace'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" json' -l 'json' -d 'Print the record as JSON on stdout.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid degrade" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid doctor" inbox' -l 'inbox' -d 'An inbox to check.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid doctor" results' -l 'results' -d 'A results tree to check, and its spool.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid doctor" spool' -l 'spool' -d 'A spool to check, and its results tree.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid doctor" self-test' -l 'self-test' -d 'Compute the phantom.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid doctor" no-self-test' -l 'no-self-test' -d 'Compute the phantom.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid doctor" json' -l 'json' -d 'Print JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid doctor" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid doctor" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" m model' -s 'm' -l 'model' -d 'The model: a name or a file.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate"' -l 'data' -d 'A clean scan; may be given several times.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate"' -l 'slices' -d 'Slices to measure, such as 38-47 (counted from 0): once for all scans or once per scan.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" limit' -l 'limit' -d 'At most so many slices per scan, from the middle of the range.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate"' -l 'input' -d 'The degraded scan for each --data, on the same grid, instead of degrading it here.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" levels' -l 'levels' -d 'Strengths of the degradation, such as 0.25,0.1 (default: the card\'s).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" degradation-seed' -l 'degradation-seed' -d 'Seed of the degradation. (default: 1)' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" seeds' -l 'seeds' -d 'Seeds to sample with: 0 up to this many. (default: 1)' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" samplers' -l 'samplers' -d 'Samplers, such as ddim,pfdiff-1_1.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" steps' -l 'steps' -d 'The K of the label set (default: the model\'s own).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" baselines' -l 'baselines' -d 'Measure Gaussian blur and non-local means too (denoising only).'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" no-baselines' -l 'no-baselines' -d 'Measure Gaussian blur and non-local means too (denoising only).'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" threads' -l 'threads' -d 'Threads; 0 for one per processor. Results do not depend on it. (default: 0)' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" json' -l 'json' -d 'Print JSON instead of a table.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid models" -eq 1' -fa 'ls' -d 'List the models that can be given by name.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid models" -eq 1' -fa 'info' -d 'Show what a model says about itself.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid models" -eq 1' -fa 'verify' -d 'Check that a model file is whole and fits its card; print its SHA-256.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid models" -eq 1' -fa 'import' -d 'Make a model of a published Fast-DDPM checkpoint (.pth).'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models ls" json' -l 'json' -d 'Print JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models ls" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models ls" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models info" json' -l 'json' -d 'Print JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models info" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models info" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models verify" sha256' -l 'sha256' -d 'The SHA-256 that it must have.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models verify" json' -l 'json' -d 'Print JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models verify" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models verify" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" o output' -s 'o' -l 'output' -d 'The model file to write (.safetensors).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" label-set' -l 'label-set' -d 'Labels that it was trained on: uniform-10, non-uniform-10, ... or a list such as 0,199,399.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" task' -l 'task' -d 'denoise, super-resolve or translate.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" modality' -l 'modality' -d 'CT, MR, ...' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" window' -l 'window' -d 'Values that become -1 and 1, in the volume\'s unit (HU).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" percentiles' -l 'percentiles' -d 'Percentiles of the volume that become -1 and 1.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" full-range' -l 'full-range' -d 'The container\'s full range becomes -1 to 1 (0...255 of a PNG, as the official code does).'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" name' -l 'name' -d 'Name of the model (default: the output\'s name).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" in-plane-spacing' -l 'in-plane-spacing' -d 'In-plane voxel sizes that it is meant for, mm.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" slice-spacing' -l 'slice-spacing' -d 'Slice distances that it is meant for, mm.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" size' -l 'size' -d 'In-plane extents that it is meant for, pixels.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" licence' -l 'licence' -d 'Licence of the weights, an SPDX identifier if there is one.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import"' -l 'citation' -d 'What to cite; may be repeated.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" half' -l 'half' -d 'Store the weights as float16.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" if-exists' -l 'if-exists' -d 'If the output exists: fail or replace.' -rfka 'fail replace'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" json' -l 'json' -d 'Print JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid models import" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid queue" -eq 1' -fa 'ls' -d 'List jobs.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid queue" -eq 1' -fa 'show' -d 'Show jobs by id, or all jobs of a file.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid queue" -eq 1' -fa 'retry' -d 'Try jobs again that were given up, or that wait after a failure.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid queue" -eq 1' -fa 'hold' -d 'Set waiting jobs aside.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid queue" -eq 1' -fa 'release' -d 'Let held jobs go on.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid queue" -eq 1' -fa 'cancel' -d 'Give jobs up; a worker that computes one stops within seconds.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_positional "pellucid queue" -eq 1' -fa 'gc' -d 'Remove what no job needs any more; no result is ever removed.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue ls" spool' -l 'spool' -d 'The spool.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue ls" results' -l 'results' -d 'The results tree whose spool is meant.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue ls"' -l 'state' -d 'Only jobs in this state: ready, claimed, failed, held, done, quarantine. May be repeated.' -rfka 'ready claimed failed held done quarantine'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue ls" json' -l 'json' -d 'Print JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue ls" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue ls" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue show" spool' -l 'spool' -d 'The spool.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue show" results' -l 'results' -d 'The results tree whose spool is meant.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue show" json' -l 'json' -d 'Print JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue show" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue show" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue retry" spool' -l 'spool' -d 'The spool.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue retry" results' -l 'results' -d 'The results tree whose spool is meant.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue retry" json' -l 'json' -d 'Print the jobs\' new states as JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue retry" all' -l 'all' -d 'All jobs that were given up.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue retry" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue retry" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue hold" spool' -l 'spool' -d 'The spool.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue hold" results' -l 'results' -d 'The results tree whose spool is meant.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue hold" json' -l 'json' -d 'Print the jobs\' new states as JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue hold" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue hold" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue release" spool' -l 'spool' -d 'The spool.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue release" results' -l 'results' -d 'The results tree whose spool is meant.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue release" json' -l 'json' -d 'Print the jobs\' new states as JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue release" force' -l 'force' -d 'Also take jobs from the worker that computes them.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue release" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue release" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue cancel" spool' -l 'spool' -d 'The spool.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue cancel" results' -l 'results' -d 'The results tree whose spool is meant.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue cancel" json' -l 'json' -d 'Print the jobs\' new states as JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue cancel" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue cancel" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue gc" spool' -l 'spool' -d 'The spool.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue gc" results' -l 'results' -d 'The results tree whose spool is meant.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue gc" older-than' -l 'older-than' -d 'Age of results whose inputs are removed (default: 30d).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue gc" dry-run' -l 'dry-run' -d 'Say what would be removed, and remove nothing.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue gc" json' -l 'json' -d 'Print JSON.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue gc" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue gc" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" o output' -s 'o' -l 'output' -d 'Where the result goes: .nii, .nii.gz, .hdr or .png.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" model' -l 'model' -d 'The model: a name that `pellucid models ls` lists, or a file.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" sampler' -l 'sampler' -d 'ddim, ddim:ETA, ddpm, or pfdiff-K_L such as pfdiff-1_1.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" steps' -l 'steps' -d 'The K of the label set, such as 10 (default: the labels that the model was trained on).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" seed' -l 'seed' -d 'Seed of all noise, or auto for a new one each time.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" samples' -l 'samples' -d 'Samples per slice: their mean is the result, and OUT.sd.nii.gz their standard deviation. (default: 1)' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" noise' -l 'noise' -d 'Starting noise: a float NIfTI with the input\'s stored dimensions.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" noise-field' -l 'noise-field' -d 'How the noise of neighbouring slices is related: shared, correlated or independent.' -rfka 'shared independent correlated'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" clamp' -l 'clamp' -d 'Clamp predicted images to the model\'s range (default: as the model\'s card says).'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" no-clamp' -l 'no-clamp' -d 'Clamp predicted images to the model\'s range (default: as the model\'s card says).'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" dtype' -l 'dtype' -d 'How voxels are stored: input (as in the input), float32 or int16.' -rfka 'input float32 int16'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" if-exists' -l 'if-exists' -d 'When the output exists: fail, skip or replace (default: skip the same intact result, else fail).' -rfka 'fail skip replace'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" report' -l 'report' -d 'Also make OUT.report.html: one page with pictures, figures and provenance.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" threads' -l 'threads' -d 'Threads; 0 for one per processor (default: as in the settings). Results do not depend on it.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" memory' -l 'memory' -d 'Memory bound, such as 8G (default: as in the settings). It changes the batch, not the result.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" force' -l 'force' -d 'Restore an input that is far outside what the model is meant for.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" dry-run' -l 'dry-run' -d 'Check everything and say what would be done; compute and write nothing.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" json' -l 'json' -d 'Print the manifest (with --dry-run: the plan) as JSON on stdout.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" v verbose' -l 'verbose' -s 'v' -d 'Say more: plan, steps, figures.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" progress' -l 'progress' -d 'Progress on stderr: auto, plain, none.' -rfka 'auto plain none'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid run" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid train" o output' -s 'o' -l 'output' -d 'The run\'s folder, or with --export the model file.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid train" data-folder' -l 'data-folder' -d 'What the paths in the configuration are relative to.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid train" cache' -l 'cache' -d 'Where simulated scans are kept (default: cache in the run\'s folder).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid train" resume' -l 'resume' -d 'Go on from the folder\'s checkpoint, if there is one.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid train" steps' -l 'steps' -d 'Steps of the whole run, instead of the configuration\'s.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid train" recompute' -l 'recompute' -d 'Take less memory and more time: compute activations again on the way back. Results do not depend on it.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid train" threads' -l 'threads' -d 'Threads; 0 for one per processor. Results do not depend on it. (default: 0)' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid train" export' -l 'export' -d 'Write a model file of this checkpoint.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid train" half' -l 'half' -d 'With --export: store the weights as float16.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid train" if-exists' -l 'if-exists' -d 'With --export: if the model file exists, fail or replace.' -rfka 'fail replace'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid train" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid train" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" inbox' -l 'inbox' -d 'The inbox.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" results' -l 'results' -d 'The results tree.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" init' -l 'init' -d 'Make the folder an inbox, and end.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" once' -l 'once' -d 'One sweep: take what is complete, compute it, answer, end.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" poll' -l 'poll' -d 'Time between two looks (settings: poll).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" settle' -l 'settle' -d 'How long a file must be unchanged (settings: settle).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" ready' -l 'ready' -d 'What tells that a drop is complete: auto, sentinel, rename or stable.' -rfka 'sentinel rename stable auto'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" on-done' -l 'on-done' -d 'What happens to a drop that is answered: keep, move (to done/ or failed/) or delete, once committed (settings: onDone).' -rfka 'keep move delete'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" spool' -l 'spool' -d 'The spool (default: in the results tree).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" jobs' -l 'jobs' -d 'Cases computed at the same time, each in a process of its own (settings: jobs).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" threads' -l 'threads' -d 'Threads per case; 0 shares the processors out among --jobs (settings: threads).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" workflows' -l 'workflows' -d 'A folder of workflows that goes before all others (settings: workflows).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" stall-timeout' -l 'stall-timeout' -d 'A case without progress for so long is stopped; ten evaluations\' time if that is more (settings: stallTimeout).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" pause-file' -l 'pause-file' -d 'While this file exists nothing is begun (settings: pauseFile).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" offpeak' -l 'offpeak' -d 'Begin only jobs of priority 0 outside these hours, such as 22:00-06:00 (settings: offPeak).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" limit' -l 'limit' -d 'Begin this many cases at most.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" max-runtime' -l 'max-runtime' -d 'Begin nothing after this time, such as 50m.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" json' -l 'json' -d 'Print a summary as JSON on stdout.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" q quiet' -l 'quiet' -s 'q' -d 'Say only what needs somebody.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid watch" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid worker" spool' -l 'spool' -d 'The spool.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid worker" drain' -l 'drain' -d 'End when nothing is left to do (default: go on waiting for jobs).'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid worker" jobs' -l 'jobs' -d 'Cases computed at the same time, each in a process of its own (settings: jobs).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid worker" threads' -l 'threads' -d 'Threads per case; 0 shares the processors out among --jobs (settings: threads).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid worker" workflows' -l 'workflows' -d 'A folder of workflows that goes before all others (settings: workflows).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid worker" stall-timeout' -l 'stall-timeout' -d 'A case without progress for so long is stopped; ten evaluations\' time if that is more (settings: stallTimeout).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid worker" pause-file' -l 'pause-file' -d 'While this file exists nothing is begun (settings: pauseFile).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid worker" offpeak' -l 'offpeak' -d 'Begin only jobs of priority 0 outside these hours, such as 22:00-06:00 (settings: offPeak).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid worker" limit' -l 'limit' -d 'Begin this many cases at most.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid worker" max-runtime' -l 'max-runtime' -d 'Begin nothing after this time, such as 50m.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid worker" json' -l 'json' -d 'Print a summary as JSON on stdout.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid worker" q quiet' -l 'quiet' -s 'q' -d 'Say only what needs somebody.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid worker" version' -l 'version' -d 'Show the version.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid worker" h help' -s 'h' -l 'help' -d 'Show help information.'
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid help" version' -l 'version' -d 'Show the version.'

@@ -1,0 +1,169 @@
+import DurableFiles
+import Foundation
+import Testing
+
+@testable import BatchQueue
+
+@Suite("Claims: one worker has a job, one attempt is the result")
+struct ClaimTests {
+  /// Claims the only ready job.
+  private func claim(_ scene: QueueScene) throws -> Claim {
+    let ticket = try #require(try scene.spool.tickets(.ready).first)
+    guard case .claimed(let claim) = try Claim.reach(ticket, in: scene.spool, as: WorkerName()) else {
+      throw QueueError(.unknownJob, "not claimed")
+    }
+    return claim
+  }
+
+  private func write(_ text: String, for claim: Claim) throws {
+    try Data(text.utf8).write(to: claim.staging.appendingPathComponent("output.txt"))
+    try Data(text.utf8).write(to: claim.staging.appendingPathComponent(ResultsTree.manifestName))
+  }
+
+  /// Lets an observer take over what others hold.
+  private func takeOver(_ scene: QueueScene) throws {
+    var observer = LeaseObserver(scene.spool, expiry: .seconds(30))
+    let start = SuspendingClock.now
+    _ = try observer.look(except: [], now: start)
+    #expect(try observer.look(except: [], now: start + .seconds(29)).taken.isEmpty)
+    #expect(try observer.look(except: [], now: start + .seconds(30)).taken.count == 1)
+  }
+
+  @Test("a ticket can be claimed once")
+  func once() throws {
+    try QueueScene.with { scene in
+      try scene.submit(1)
+      let ticket = try #require(try scene.spool.tickets(.ready).first)
+      _ = try claim(scene)
+      guard case .gone = try Claim.reach(ticket, in: scene.spool, as: WorkerName()) else {
+        Issue.record("claimed twice")
+        return
+      }
+    }
+  }
+
+  @Test("a commit puts the files in place, the manifest where it counts, the ticket to rest")
+  func commit() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      let claim = try claim(scene)
+      try write("one", for: claim)
+      try claim.commit()
+      #expect(try scene.text(of: id) == "one")
+      #expect(try Data(contentsOf: scene.spool.results.manifest(of: id)) == Data("one".utf8))
+      #expect(try scene.spool.state(of: id) == .done)
+      #expect(try scene.names("results/.staging").isEmpty)
+      #expect(try scene.names("results/.pellucid/spool/claimed").isEmpty)
+    }
+  }
+
+  @Test("whoever lost its claim loses, before the other commits and after")
+  func zombie() throws {
+    for otherCommitsFirst in [false, true] {
+      try QueueScene.with { scene in
+        let id = try scene.submit(1)
+        let old = try claim(scene)
+        try write("old", for: old)
+        try takeOver(scene)
+        let new = try claim(scene)
+        #expect(new.attempt == 2 && new.failures.map(\.kind) == [.abandoned])
+        try write("new", for: new)
+        if otherCommitsFirst { try new.commit() }
+        #expect(throws: QueueError.self) { try old.commit() }
+        #expect(throws: QueueError.self) { try old.beat() }
+        if !otherCommitsFirst {
+          #expect(!scene.spool.results.isCommitted(id))
+          try new.commit()
+        }
+        #expect(try scene.text(of: id) == "new")
+        #expect(try scene.names("results/.staging").isEmpty)
+      }
+    }
+  }
+
+  @Test("a crash between commit and publication is made good by whoever comes next")
+  func rollForward() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      let claim = try claim(scene)
+      try write("mine", for: claim)
+      // What `commit` does, up to the commit itself.
+      #expect(try scene.spool.results.commit(claim.staging.appendingPathComponent(ResultsTree.manifestName), of: id))
+      #expect(!FolderChanges.exists(scene.spool.results.caseFolder(of: id)))
+      try takeOver(scene)
+      #expect(try scene.text(of: id) == "mine")
+      #expect(try scene.spool.state(of: id) == .done)
+    }
+  }
+
+  @Test("a failure after the commit takes nothing back")
+  func lateFailure() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      let claim = try claim(scene)
+      try write("mine", for: claim)
+      #expect(try scene.spool.results.commit(claim.staging.appendingPathComponent(ResultsTree.manifestName), of: id))
+      #expect(try claim.fail(Failure(kind: .passing, code: 74, text: "the flush failed")) == .done)
+      #expect(try scene.text(of: id) == "mine")
+    }
+  }
+
+  @Test("a worker that beats keeps its claim, however long it takes")
+  func heartbeat() throws {
+    try QueueScene.with { scene in
+      try scene.submit(1)
+      let claim = try claim(scene)
+      var observer = LeaseObserver(scene.spool, expiry: .seconds(30))
+      var now = SuspendingClock.now
+      for _ in 0..<10 {
+        try claim.beat()
+        #expect(try observer.look(except: [], now: now).taken.isEmpty)
+        now += .seconds(29)
+      }
+      #expect(claim.isHeld)
+    }
+  }
+
+  @Test("a job that was given back is claimed anew, and that is no failure")
+  func giveBack() throws {
+    try QueueScene.with { scene in
+      try scene.submit(1)
+      try claim(scene).giveBack()
+      let again = try claim(scene)
+      #expect(again.attempt == 2 && again.failures.isEmpty)
+    }
+  }
+
+  @Test("the same key is the same job, in every state")
+  func duplicates() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      func again() throws -> Spool.Submitted {
+        try scene.spool.submit(
+          Job(key: QueueScene.key(1), priority: 0, sequence: 99, retries: 0, inputs: []), work: Data())
+      }
+      #expect(try again() == .known(.ready))
+      try scene.spool.hold(id)
+      #expect(try again() == .known(.held))
+      try scene.spool.release(id)
+      let claim = try claim(scene)
+      #expect(try again() == .known(.claimed))
+      try write("x", for: claim)
+      try claim.commit()
+      #expect(try again() == .known(.done))
+      #expect(try scene.spool.job(id).priority == 5)
+    }
+  }
+
+  @Test("a job whose submission was cut off gets its ticket when it is submitted again")
+  func cutOff() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      try FolderChanges.remove(
+        scene.spool.folder(.ready).appendingPathComponent(scene.names("results/.pellucid/spool/ready")[0]))
+      #expect(try scene.spool.state(of: id) == nil)
+      try scene.submit(1)
+      #expect(try scene.spool.state(of: id) == .ready)
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import DurableFiles
+import Foundation
+import Synchronization
+import Testing
+
+@testable import BatchQueue
+
+@Suite("A worker: cases in child processes, none of which harms another")
+struct RunnerTests {
+  @Test("jobs are computed by urgency, then in order, by one warm process")
+  func order() throws {
+    try QueueScene.with { scene in
+      for number in 1...4 { try scene.submit(number) }
+      let urgent = try scene.submit(5, priority: 0)
+      let summary = try scene.runner().run()
+      #expect(summary.committed.first == urgent && summary.committed.count == 5)
+      #expect(summary.committed.dropFirst().map(\.description).map { Int($0, radix: 16) } == [1, 2, 3, 4])
+      #expect(try scene.names("results/cases").count == 5)
+    }
+  }
+
+  @Test("a case that fails, crashes, hangs or is killed stops no other")
+  func isolation() throws {
+    try QueueScene.with { scene in
+      let bad = try scene.submit(1, "fail", code: 65)
+      let crash = try scene.submit(2, "crash")
+      let killed = try scene.submit(3, "kill")
+      let hang = try scene.submit(4, "hang")
+      let good = try scene.submit(5)
+      let summary = try scene.runner({ $0.stallTimeout = .milliseconds(200) }).run()
+      #expect(Set(summary.committed) == [killed, good])
+      #expect(Set(summary.quarantined.map(\.job)) == [bad, crash, hang])
+      #expect(try scene.spool.status(of: bad).failures.map(\.code) == [65])
+      #expect(try scene.spool.status(of: crash).failures.map(\.kind) == [.killed, .killed])
+      #expect(try scene.spool.status(of: hang).failures.map(\.kind) == [.stalled, .stalled])
+      // The second try asks for less memory.
+      #expect(try scene.text(of: killed).contains("attempt 2, smaller true"))
+      #expect(try scene.text(of: good).contains("attempt 1, smaller false"))
+      #expect(try scene.names("results/.staging").isEmpty)
+    }
+  }
+
+  @Test("what a crashed process printed last is kept with the reason, without escape sequences")
+  func evidence() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1, "print", retries: 0)
+      _ = try scene.runner().run()
+      let failure = try #require(scene.spool.reasonOfQuarantine(id))
+      #expect(failure.evidence == ["the last words\\u{1b}[31m"])
+      #expect(failure.text.contains("killed"))
+    }
+  }
+
+  @Test("a failure that may pass waits, and does not keep a sweep waiting")
+  func backOff() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1, "fail", code: 74)
+      let summary = try scene.runner().run()
+      #expect(summary.quarantined.isEmpty)
+      let status = try scene.spool.status(of: id)
+      #expect(status.state == .failed && status.attempt == 2)
+      #expect((50...60).contains(status.waits ?? 0))
+      _ = try scene.runner().run()
+      #expect(try scene.spool.status(of: id).failures.count == 1)
+      try scene.spool.retry(id)
+      _ = try scene.runner().run()
+      #expect(try scene.spool.status(of: id).failures.count == 2)
+    }
+  }
+
+  @Test("several workers share a spool: every job is committed once")
+  func together() throws {
+    try QueueScene.with { scene in
+      for number in 1...40 { try scene.submit(number) }
+      let committed = Mutex<[[JobID]]>([])
+      DispatchQueue.concurrentPerform(iterations: 4) { _ in
+        guard let summary = try? scene.runner().run() else { return }
+        committed.withLock { $0.append(summary.committed) }
+      }
+      let all = committed.withLock { $0.flatMap(\.self) }
+      #expect(committed.withLock(\.count) == 4)
+      #expect(all.count == 40 && Set(all).count == 40)
+      #expect(try scene.spool.results.committed().count == 40)
+    }
+  }
+
+  @Test("while the pause file exists nothing is begun, and outside the hours only what is urgent")
+  func restraint() throws {
+    try QueueScene.with { scene in
+      try scene.submit(1)
+      let urgent = try scene.submit(2, priority: 0)
+      let halt = scene.folder.appendingPathComponent("HALT")
+      try Data().write(to: halt)
+      #expect(try scene.runner({ $0.pauseFile = halt }).run().committed.isEmpty)
+      try FileManager.default.removeItem(at: halt)
+      #expect(try scene.runner({ $0.mayClaimOrdinary = { false } }).run().committed == [urgent])
+      #expect(try scene.runner({ $0.pauseFile = halt }).run().committed.count == 1)
+    }
+  }
+
+  @Test("a worker that is told to stop gives its job back at once")
+  func stop() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1, "hang")
+      var started = false
+      let runner = try scene.runner(tell: { if case .started = $0 { started = true } })
+      let summary = try runner.run { started }
+      #expect(summary.stoppedEarly)
+      let status = try scene.spool.status(of: id)
+      #expect(status.state == .ready && status.failures.isEmpty)
+      #expect(try scene.names("results/.staging").isEmpty)
+    }
+  }
+
+  @Test("a limit of jobs, and stopping at the first that is given up")
+  func limits() throws {
+    try QueueScene.with { scene in
+      for number in 1...3 { try scene.submit(number, number == 2 ? "fail" : "ok") }
+      #expect(try scene.runner({ $0.maximumJobs = 1 }).run().committed.count == 1)
+      let summary = try scene.runner({ $0.failFast = true }).run()
+      #expect(summary.committed.isEmpty && summary.quarantined.count == 1)
+      #expect(try scene.spool.tickets(.ready).count == 1)
+    }
+  }
+
+  @Test("a cancelled job stops, and can be taken up again")
+  func cancel() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1, "hang")
+      var lost = false
+      let runner = try scene.runner(tell: {
+        if case .started = $0 { try? scene.spool.cancel(id) }
+        if case .lost = $0 { lost = true }
+      })
+      _ = try runner.run()
+      #expect(lost)
+      #expect(try scene.spool.status(of: id).state == .quarantine)
+      try scene.spool.retry(id)
+      let status = try scene.spool.status(of: id)
+      #expect(status.state == .ready && status.attempt == 2 && status.failures.isEmpty)
+    }
+  }
+}
