@@ -173,13 +173,13 @@ _pellucid() {
     unset 'unparsed_words[0]'
     unparsed_words=("${unparsed_words[@]}")
     case "${subcommand}" in
-    batch|bench|compare|config|degrade|doctor|evaluate|models|queue|run|train|watch|worker|help)
+    batch|bench|compare|config|degrade|doctor|enqueue|evaluate|inspect|models|plan|queue|report|run|train|verify|watch|worker|help)
         # Offer subcommand argument completions
         "_pellucid_${subcommand}"
         ;;
     *)
         # Offer subcommand completions
-        COMPREPLY+=($(compgen -W 'batch bench compare config degrade doctor evaluate models queue run train watch worker help' -- "${cur}"))
+        COMPREPLY+=($(compgen -W 'batch bench compare config degrade doctor enqueue evaluate inspect models plan queue report run train verify watch worker help' -- "${cur}"))
         ;;
     esac
 }
@@ -188,14 +188,11 @@ _pellucid_batch() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --fail-fast --version -h --help)
     repeating_options=()
-    non_repeating_options=(-o --results --workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --jobs --threads --workflows --stall-timeout --pause-file --offpeak --limit --max-runtime --spool --priority --shard)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --jobs --threads --workflows --stall-timeout --pause-file --offpeak --limit --max-runtime --spool)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
     case "${prev}" in
-    '-o'|'--results')
-        return
-        ;;
     '--workflow')
         return
         ;;
@@ -231,6 +228,18 @@ _pellucid_batch() {
     '--retries')
         return
         ;;
+    '--priority')
+        return
+        ;;
+    '--shard')
+        return
+        ;;
+    '--names-to')
+        return
+        ;;
+    '-o'|'--results')
+        return
+        ;;
     '--jobs')
         return
         ;;
@@ -256,12 +265,6 @@ _pellucid_batch() {
         return
         ;;
     '--spool')
-        return
-        ;;
-    '--priority')
-        return
-        ;;
-    '--shard')
         return
         ;;
     esac
@@ -440,6 +443,92 @@ _pellucid_doctor() {
     esac
 }
 
+_pellucid_enqueue() {
+    repeating_flags=()
+    non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --pause-file --offpeak --limit --max-runtime)
+    __pellucid_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--workflow')
+        return
+        ;;
+    '--model')
+        return
+        ;;
+    '--sampler')
+        return
+        ;;
+    '--steps')
+        return
+        ;;
+    '--seed')
+        return
+        ;;
+    '--samples')
+        return
+        ;;
+    '--noise')
+        return
+        ;;
+    '--noise-field')
+        __pellucid_add_completions -W 'shared'$'\n''independent'$'\n''correlated'
+        return
+        ;;
+    '--dtype')
+        __pellucid_add_completions -W 'input'$'\n''float32'$'\n''int16'
+        return
+        ;;
+    '--memory')
+        return
+        ;;
+    '--retries')
+        return
+        ;;
+    '--priority')
+        return
+        ;;
+    '--shard')
+        return
+        ;;
+    '--names-to')
+        return
+        ;;
+    '-o'|'--results')
+        return
+        ;;
+    '--spool')
+        return
+        ;;
+    '--jobs')
+        return
+        ;;
+    '--threads')
+        return
+        ;;
+    '--workflows')
+        return
+        ;;
+    '--stall-timeout')
+        return
+        ;;
+    '--pause-file')
+        return
+        ;;
+    '--offpeak')
+        return
+        ;;
+    '--limit')
+        return
+        ;;
+    '--max-runtime')
+        return
+        ;;
+    esac
+}
+
 _pellucid_evaluate() {
     repeating_flags=()
     non_repeating_flags=(--baselines --no-baselines --json --version -h --help)
@@ -480,6 +569,21 @@ _pellucid_evaluate() {
         return
         ;;
     '--threads')
+        return
+        ;;
+    esac
+}
+
+_pellucid_inspect() {
+    repeating_flags=()
+    non_repeating_flags=(--check --json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--workflows)
+    __pellucid_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--workflows')
         return
         ;;
     esac
@@ -586,6 +690,92 @@ _pellucid_models_import() {
         ;;
     '--if-exists')
         __pellucid_add_completions -W 'fail'$'\n''replace'
+        return
+        ;;
+    esac
+}
+
+_pellucid_plan() {
+    repeating_flags=()
+    non_repeating_flags=(--clamp --no-clamp --report --no-report --force --fail-fast --json --quiet -q --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --pause-file --offpeak --limit --max-runtime)
+    __pellucid_offer_flags_options -1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--workflow')
+        return
+        ;;
+    '--model')
+        return
+        ;;
+    '--sampler')
+        return
+        ;;
+    '--steps')
+        return
+        ;;
+    '--seed')
+        return
+        ;;
+    '--samples')
+        return
+        ;;
+    '--noise')
+        return
+        ;;
+    '--noise-field')
+        __pellucid_add_completions -W 'shared'$'\n''independent'$'\n''correlated'
+        return
+        ;;
+    '--dtype')
+        __pellucid_add_completions -W 'input'$'\n''float32'$'\n''int16'
+        return
+        ;;
+    '--memory')
+        return
+        ;;
+    '--retries')
+        return
+        ;;
+    '--priority')
+        return
+        ;;
+    '--shard')
+        return
+        ;;
+    '--names-to')
+        return
+        ;;
+    '-o'|'--results')
+        return
+        ;;
+    '--spool')
+        return
+        ;;
+    '--jobs')
+        return
+        ;;
+    '--threads')
+        return
+        ;;
+    '--workflows')
+        return
+        ;;
+    '--stall-timeout')
+        return
+        ;;
+    '--pause-file')
+        return
+        ;;
+    '--offpeak')
+        return
+        ;;
+    '--limit')
+        return
+        ;;
+    '--max-runtime')
         return
         ;;
     esac
@@ -747,9 +937,24 @@ _pellucid_queue_gc() {
     esac
 }
 
+_pellucid_report() {
+    repeating_flags=()
+    non_repeating_flags=(--json --version -h --help)
+    repeating_options=()
+    non_repeating_options=(--spool)
+    __pellucid_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--spool')
+        return
+        ;;
+    esac
+}
+
 _pellucid_run() {
     repeating_flags=()
-    non_repeating_flags=(--clamp --no-clamp --report --force --dry-run --json --verbose -v --version -h --help)
+    non_repeating_flags=(--clamp --no-clamp --report --viewer --no-viewer --force --record-names --dry-run --json --verbose -v --version -h --help)
     repeating_options=()
     non_repeating_options=(-o --output --model --sampler --steps --seed --samples --noise --noise-field --dtype --if-exists --threads --memory --progress)
     __pellucid_offer_flags_options 1
@@ -831,6 +1036,33 @@ _pellucid_train() {
         ;;
     '--if-exists')
         __pellucid_add_completions -W 'fail'$'\n''replace'
+        return
+        ;;
+    esac
+}
+
+_pellucid_verify() {
+    repeating_flags=()
+    non_repeating_flags=(--rerun --json --version -h --help)
+    repeating_options=(--inputs)
+    non_repeating_options=(--model --sample --spool --threads)
+    __pellucid_offer_flags_options 1
+
+    # Offer option value completions
+    case "${prev}" in
+    '--inputs')
+        return
+        ;;
+    '--model')
+        return
+        ;;
+    '--sample')
+        return
+        ;;
+    '--spool')
+        return
+        ;;
+    '--threads')
         return
         ;;
     esac

@@ -48,6 +48,6 @@ struct CaseComputation {
       throw PipelineError(
         .unsuitableInput, "the copy of the input is not what the job was submitted for; drop the file again")
     }
-    try AtomicFile.write(try manifest.bidsSidecar(), to: staging.appendingPathComponent("sidecar.json"))
+    try AtomicFile.write(try manifest.bidsSidecar(), to: staging.appendingPathComponent(CaseWork.sidecarName))
   }
 }

@@ -44,6 +44,9 @@ public struct CaseWork: Codable, Sendable, Equatable {
   /// Results are compressed NIfTI, and PNG for PNG.
   public var outputName: String { inputEnding == ".png" ? "output.png" : "output.nii.gz" }
 
+  /// The name of the sidecar beside the output.
+  static let sidecarName = "sidecar.json"
+
   /// The name that the input has in every record: none of the user's.
   public var inputName: String { "input" + inputEnding }
 

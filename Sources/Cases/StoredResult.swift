@@ -78,7 +78,12 @@ struct ResultAuditor {
     if try Data(contentsOf: result.manifest) != (try? Data(contentsOf: copy)) {
       check.problems.append("\(ResultsTree.manifestName) beside the outputs is not the manifest that was committed")
     }
-    let known = Set(manifest.outputs.map(\.name) + [ResultsTree.manifestName])
+    // The sidecar is a function of the manifest, so the manifest cannot hold its digest.
+    let sidecar = folder.appendingPathComponent(CaseWork.sidecarName)
+    if let data = try? Data(contentsOf: sidecar), data != (try manifest.bidsSidecar()) {
+      check.problems.append("\(CaseWork.sidecarName) is not what the manifest says")
+    }
+    let known = Set(manifest.outputs.map(\.name) + [ResultsTree.manifestName, CaseWork.sidecarName])
     for name in try FolderChanges.names(in: folder) where !known.contains(name) {
       check.remarks.append("\(FileError.printable(name)) is not in the manifest")
     }

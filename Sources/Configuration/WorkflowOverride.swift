@@ -45,7 +45,7 @@ public struct WorkflowOverride: Codable, Sendable, Equatable {
 }
 
 extension WorkflowOverride {
-  /// How the names of such files end: `scan.pellucid.yaml` goes with `scan.nii.gz`.
+  /// How the names of such files end: `scan.pellucid.yaml` or `scan.nii.gz.pellucid.yaml` goes with `scan.nii.gz`.
   public static let suffix = ".pellucid.yaml"
 
   /// The keys that such a file may have.

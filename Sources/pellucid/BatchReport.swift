@@ -77,7 +77,9 @@ struct BatchReport: Encodable {
   }
 
   /// Ends with the code that fits; returns where all is well.
-  func leave(stoppedBy signal: Int32) throws {
+  ///
+  /// Where others go on with what waits (the next sweep, another worker), waiting is no failure.
+  func leave(stoppedBy signal: Int32, mayWait: Bool = false) throws {
     if signal != 0 {
       Terminal.say("pellucid: stopped; \(committed) committed, what was begun was given back")
       throw ExitCode(128 + signal)
@@ -86,7 +88,7 @@ struct BatchReport: Encodable {
       Terminal.say("pellucid: error: \(outOfSpace); \(waiting) cases wait")
       throw ExitCode(ExitStatus.inputOutput.rawValue)
     }
-    guard failed > 0 || waiting > 0 else { return }
+    guard failed > 0 || waiting > 0 && !mayWait else { return }
     let codes = Set(cases.filter { $0.code != 0 }.map(\.code))
     Terminal.say(
       "pellucid: \(committed) committed, \(failed) failed, \(waiting) waiting; `pellucid queue ls` and `queue show` say why"

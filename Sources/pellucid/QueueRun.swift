@@ -73,7 +73,7 @@ final class QueueLog {
     case .committed(let job, let seconds): note("\(job) committed after \(String(format: "%.2f", seconds)) s")
     case .failed(let job, let failure, let state): fail(job, failure, state)
     case .takenOver(let job, let state): note("\(job) taken over from a worker that is gone, now \(state.rawValue)")
-    case .lost(let job): warn("\(job) was taken over by another worker")
+    case .lost(let job): warn("\(job) was taken from this worker: by another one, or by an operator")
     case .paused(let reason): warn("paused: \(reason)")
     case .resumed: note("goes on")
     case .trouble(let text):

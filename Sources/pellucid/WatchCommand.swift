@@ -59,7 +59,7 @@ struct WatchCommand: ParsableCommand {
       source)
     let report = BatchReport(summary, spool)
     if flags.json { print(try report.json()) }
-    try report.leave(stoppedBy: StopRequest.signal)
+    try report.leave(stoppedBy: StopRequest.signal, mayWait: true)
   }
 }
 

@@ -25,6 +25,6 @@ struct WorkerCommand: ParsableCommand {
     ).run()
     let report = BatchReport(summary, spool)
     if flags.json { print(try report.json()) }
-    try report.leave(stoppedBy: StopRequest.signal)
+    try report.leave(stoppedBy: StopRequest.signal, mayWait: true)
   }
 }

@@ -17,6 +17,31 @@ struct DiskTrialTests {
     }
   }
 
+  @Test("a disk that replaces, or has no hard links, or whose links are copies, is found out")
+  func badDisks() throws {
+    try withTemporaryFolder { folder in
+      func problems(_ change: (inout DiskTrial.Operations) -> Void) throws -> [String] {
+        var operations = DiskTrial.Operations()
+        change(&operations)
+        defer { #expect((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) == []) }
+        return try DiskTrial(in: folder, operations).problems
+      }
+      let replacing = try problems { operations in
+        operations.move = { from, to in
+          guard rename(from.path, to.path) != 0 else { return }
+          throw FileError(errno: errno == ENOTEMPTY ? EEXIST : errno, cannot: "rename", from.path)
+        }
+      }
+      #expect(replacing == ["a rename replaces a file that is there"])
+      let linkless = try problems { $0.link = { _, _ in throw FileError(.permission, "no") } }
+      #expect(linkless == ["hard links are not possible (no)"])
+      let copying = try problems { operations in
+        operations.link = { try Data(contentsOf: $0).write(to: $1) }
+      }
+      #expect(copying == ["a hard link is another file", "a hard link replaces a file that is there"])
+    }
+  }
+
   @Test("a folder that is not there, or cannot be written to, says so")
   func unusable() throws {
     try withTemporaryFolder { folder in

@@ -54,6 +54,25 @@ struct WorkflowTests {
     }
   }
 
+  @Test("a sweep outside off-peak hours leaves what can wait and does what is urgent; that is no failure")
+  func offPeak() throws {
+    try InboxScene.with { scene in
+      let piece = try InboxScene.piece()
+      for name in ["ordinary", "urgent"] { try scene.drop(piece, "ct-denoise-fast/\(name).nii.gz") }
+      try Data("priority: 0\nseed: 1\n".utf8)
+        .write(to: scene.inbox.appendingPathComponent("ct-denoise-fast/urgent.pellucid.yaml"))
+      // An hour that is twelve hours away.
+      let hour = (Calendar.current.component(.hour, from: Date()) + 12) % 24
+      let outcome = try scene.sweep("--quiet", "--offpeak", "\(hour):00-\((hour + 1) % 24):00")
+      #expect(outcome.exitCode == 0 && outcome.standardError == "", "\(outcome.standardError)")
+      #expect(try scene.answer("ct-denoise-fast/urgent.nii.gz").status == "committed")
+      let waiting = try scene.pellucid(["queue", "ls", "--results", scene.results.path, "--state", "ready"])
+      #expect(waiting.standardOutput.split(separator: "\n").count == 1)
+      #expect(try scene.sweep().exitCode == 0)
+      #expect(try scene.answer("ct-denoise-fast/ordinary.nii.gz").status == "committed")
+    }
+  }
+
   @Test("an override with an unknown key is answered with code 78, line and nearest key; corrected, it is taken")
   func wrongOverride() throws {
     try InboxScene.with { scene in

@@ -75,12 +75,12 @@ import Testing
     for key in [String(repeating: "k", count: 9000), "e" + String(repeating: "\u{301}", count: 9000)] {
       #expect {
         try TrainingConfiguration(yaml: key + ": 1\n")
-      } throws: { ($0 as? TrainingError).map { $0.description.unicodeScalars.count <= 501 } == true }
+      } throws: { ($0 as? ConfigurationError).map { $0.description.unicodeScalars.count <= 520 } == true }
     }
     let escaped = "\"" + String(repeating: "\\x01", count: 900) + "\": 1\n"
     #expect {
       try TrainingConfiguration(yaml: escaped)
-    } throws: { ($0 as? TrainingError).map { $0.description.unicodeScalars.count <= 501 } == true }
+    } throws: { ($0 as? ConfigurationError).map { $0.description.unicodeScalars.count <= 520 } == true }
   }
 
   @Test func `what is not YAML is refused`() {

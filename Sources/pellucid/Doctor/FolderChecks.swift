@@ -151,7 +151,7 @@ struct FolderChecks {
     if let bytes = trial.freeBytes, isRelied, bytes < minimum {
       checks.append(
         .problem(name, .inputOutput, "\(free), the settings keep \(ByteCount.text(minimum)) free; make room"))
-    } else {
+    } else if trial.problems.isEmpty {
       checks.append(.ok(name, "\(free), \(flush)"))
     }
     if trial.secondsPerFlush > 0.5 {
