@@ -162,6 +162,7 @@ public struct ImageToImagePipeline: Sendable {
   private func publish(_ files: [AtomicFile], _ manifest: inout Manifest, _ site: OutputSite, _ clock: inout StepClock)
     throws
   {
+    var record: AtomicFile?
     do {
       try site.clearForReplacement()
       for file in files { try file.commit() }
@@ -175,10 +176,14 @@ public struct ImageToImagePipeline: Sendable {
       clock.lap(\.verify)
       manifest.durations = clock.durations
       manifest.endedAt = Timestamp.text(Date())
-      try manifest.write(to: request.manifestURL, ifExists: site.policy)
+      let file = try AtomicFile(to: request.manifestURL, ifExists: site.policy)
+      record = file
+      try file.write(try manifest.encoded())
+      try file.commit()
     } catch {
-      // What replaced something is a whole result and stays; only its record is missing.
-      if site.policy == .fail {
+      // What replaced something is a whole result and stays; only its record is missing. A record that stands already, and
+      // whose folder could not be flushed, keeps what it describes.
+      if site.policy == .fail, record?.isInPlace != true {
         for file in files where file.isInPlace { unlink(file.url.path) }
       }
       throw error
