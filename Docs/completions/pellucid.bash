@@ -188,7 +188,7 @@ _pellucid_batch() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --fail-fast --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --jobs --threads --workflows --stall-timeout --pause-file --offpeak --limit --max-runtime --spool)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime --spool)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -250,6 +250,12 @@ _pellucid_batch() {
         return
         ;;
     '--stall-timeout')
+        return
+        ;;
+    '--lease')
+        return
+        ;;
+    '--retry-after')
         return
         ;;
     '--pause-file')
@@ -447,7 +453,7 @@ _pellucid_enqueue() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --pause-file --offpeak --limit --max-runtime)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -512,6 +518,12 @@ _pellucid_enqueue() {
         return
         ;;
     '--stall-timeout')
+        return
+        ;;
+    '--lease')
+        return
+        ;;
+    '--retry-after')
         return
         ;;
     '--pause-file')
@@ -699,7 +711,7 @@ _pellucid_plan() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --fail-fast --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --pause-file --offpeak --limit --max-runtime)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -764,6 +776,12 @@ _pellucid_plan() {
         return
         ;;
     '--stall-timeout')
+        return
+        ;;
+    '--lease')
+        return
+        ;;
+    '--retry-after')
         return
         ;;
     '--pause-file')
@@ -1072,7 +1090,7 @@ _pellucid_watch() {
     repeating_flags=()
     non_repeating_flags=(--init --once --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--inbox --results --poll --settle --ready --on-done --spool --jobs --threads --workflows --stall-timeout --pause-file --offpeak --limit --max-runtime)
+    non_repeating_options=(--inbox --results --poll --settle --ready --on-done --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime)
     __pellucid_offer_flags_options 0
 
     # Offer option value completions
@@ -1112,6 +1130,12 @@ _pellucid_watch() {
     '--stall-timeout')
         return
         ;;
+    '--lease')
+        return
+        ;;
+    '--retry-after')
+        return
+        ;;
     '--pause-file')
         return
         ;;
@@ -1131,7 +1155,7 @@ _pellucid_worker() {
     repeating_flags=()
     non_repeating_flags=(--drain --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--spool --jobs --threads --workflows --stall-timeout --pause-file --offpeak --limit --max-runtime)
+    non_repeating_options=(--spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime)
     __pellucid_offer_flags_options 0
 
     # Offer option value completions
@@ -1149,6 +1173,12 @@ _pellucid_worker() {
         return
         ;;
     '--stall-timeout')
+        return
+        ;;
+    '--lease')
+        return
+        ;;
+    '--retry-after')
         return
         ;;
     '--pause-file')

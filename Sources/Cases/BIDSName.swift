@@ -25,7 +25,9 @@ struct BIDSName: Codable, Equatable {
     else { return nil }
     let entities = match.1.split(separator: "_").map(String.init)
     // A file lies where its name says.
-    guard entities.first == folders[0], folders.count == 2 || entities.dropFirst().first == folders[1] else { return nil }
+    guard entities.first == folders[0], folders.count == 2 || entities.dropFirst().first == folders[1] else {
+      return nil
+    }
     self.folders = folders
     self.entities = entities
     suffix = String(match.2)

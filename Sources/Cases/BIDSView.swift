@@ -18,7 +18,8 @@ public enum BIDSView {
   /// Remembers that a job's input was a file of a BIDS dataset; other files are passed over.
   static func remember(_ path: RelativePath, of folder: BoundFolder, as job: JobID, in spool: Spool) throws {
     guard BIDSName.isDataset(folder), let name = BIDSName(path) else { return }
-    let file = places(spool).appendingPathComponent("\(job)/\(ContentDigest.sha256(of: Data(path.bytes)).prefix(16)).json")
+    let file = places(spool).appendingPathComponent(
+      "\(job)/\(ContentDigest.sha256(of: Data(path.bytes)).prefix(16)).json")
     guard !FolderChanges.exists(file) else { return }
     try makeFolder(file.deletingLastPathComponent())
     let raw = way(from: spool.results.root, upTo: folder.url)
@@ -56,8 +57,11 @@ public enum BIDSView {
   }
 
   /// False if it was there.
-  private static func publish(_ manifest: Manifest, _ job: JobID, _ place: Place, _ results: ResultsTree) throws -> Bool {
-    guard let image = manifest.outputs.first(where: { $0.role == "image" && !$0.name.contains("/") }) else { return false }
+  private static func publish(_ manifest: Manifest, _ job: JobID, _ place: Place, _ results: ResultsTree) throws -> Bool
+  {
+    guard let image = manifest.outputs.first(where: { $0.role == "image" && !$0.name.contains("/") }) else {
+      return false
+    }
     let source = results.caseFolder(of: job).appendingPathComponent(image.name)
     let ending = Manifest.ending(of: source)
     // Two treatments of one image have two names: the second one's tells which job it is.
