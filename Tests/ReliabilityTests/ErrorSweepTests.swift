@@ -123,7 +123,8 @@ struct ErrorSweepTests {
         guard hits > 0 else { return [] }
         var wrong = check.atAnyMoment().map { "right after: \($0)" }
         if ![0, 8, 74, 75].contains(ending.code) { wrong.append("ends with \(ending)") }
-        if ending.code == 0 {
+        // A sweep may leave a job to the next one; a batch that says so has done everything.
+        if ending.code == 0 && answered == nil {
           wrong += check.afterTheWork(expected, answered: answered).map { "after success: \($0)" }
         }
         if !fault.operations.contains("unlink"), !check.litter().isEmpty { wrong.append("left \(check.litter())") }
