@@ -37,6 +37,19 @@ extension Spool {
     return all
   }
 
+  /// Where every job is; each folder is listed once, so this is the way to ask for many.
+  public func states() throws -> [JobID: JobState] {
+    var states: [JobID: JobState] = [:]
+    // In the direction of travel, so that a job that moves meanwhile is seen, at the later place.
+    for state in [JobState.held, .failed, .ready, .claimed, .quarantine, .done] {
+      for name in try FolderChanges.names(in: folder(state)) {
+        guard let id = JobID(name) ?? Ticket(name)?.job ?? ClaimName(name)?.ticket.job else { continue }
+        states[id] = state
+      }
+    }
+    return states
+  }
+
   /// What is known of one job; throws `QueueError.unknownJob`.
   public func status(of id: JobID) throws -> JobStatus {
     for state in [JobState.done, .quarantine] where FolderChanges.exists(folder(state).appendingPathComponent("\(id)"))

@@ -25,11 +25,12 @@ struct BatchReport: Encodable {
 
   init(_ summary: RunnerSummary, _ spool: Spool) {
     var seen: Set<JobID> = []
+    let states = (try? spool.states()) ?? [:]
     for reply in Self.last(summary.replies) {
       switch reply {
       case .job(let id, let known):
         guard seen.insert(id).inserted else { continue }
-        cases.append(Self.row(id, known: known == .done, spool))
+        cases.append(Self.row(id, states[id], known: known == .done, spool))
       case .refused(let failure), .later(let failure):
         cases.append(
           Case(job: nil, state: "refused", result: nil, code: failure.code, text: failure.text, known: false))
@@ -37,7 +38,7 @@ struct BatchReport: Encodable {
       }
     }
     for id in summary.committed + summary.quarantined.map(\.job) where seen.insert(id).inserted {
-      cases.append(Self.row(id, known: false, spool))
+      cases.append(Self.row(id, states[id], known: false, spool))
     }
     outOfSpace = summary.outOfSpace
     committed = cases.count { $0.state == JobState.done.rawValue }
@@ -62,8 +63,9 @@ struct BatchReport: Encodable {
     return last
   }
 
-  private static func row(_ id: JobID, known: Bool, _ spool: Spool) -> Case {
-    let state = (try? spool.state(of: id)) ?? nil
+  private static func row(_ id: JobID, _ listed: JobState?, known: Bool, _ spool: Spool) -> Case {
+    // A job that is not in the lists may be committed with its ticket still to be put to rest.
+    let state = listed ?? (try? spool.state(of: id)) ?? nil
     let failure = state == .quarantine ? spool.reasonOfQuarantine(id) : nil
     return Case(
       job: id, state: state?.rawValue ?? "unknown", result: state == .done ? "cases/\(id)" : nil,

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What the queue itself costs: python3 Workflows/bench/queue.py PELLUCID [--counts 100,1000,10000] [--soak MINUTES]
+"""What the queue itself costs: python3 Workflows/bench/queue_cost.py PELLUCID [--counts 100,1000,10000] [--soak MINUTES]
 
 Needs nothing but Python's standard library. A network of one level is trained for one step, so that a case of 16 x 16 pixels
 takes milliseconds, and then:
