@@ -48,7 +48,9 @@ final class Subject {
     posix_spawnattr_setsigmask(&attributes, &none)
     posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
     posix_spawnattr_setpgroup(&attributes, 0)
-    let all = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
+    // Variables that steer the tests are none of its settings.
+    let ours = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("PELLUCID_") }
+    let all = ours.merging(environment) { _, new in new }
     let words = ([executable] + arguments).map { strdup($0) } + [nil]
     let variables = all.map { strdup("\($0)=\($1)") } + [nil]
     defer { for text in words + variables { free(text) } }
