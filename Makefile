@@ -29,7 +29,7 @@ viewer: ## Fetch the interactive viewer for reports (1.7 MB from PyPI, pinned by
 test: ## Install what tests need (a browser and the viewer too), build, and run all tests.
 	@Workflows/setup.sh --tests
 	@Workflows/viewer/build.sh
-	PELLUCID_REQUIRE_BROWSER=1 $(SWIFT) test --disable-xctest $(ARROWS)
+	TESTS_REQUIRE_BROWSER=1 $(SWIFT) test --disable-xctest $(ARROWS)
 
 soak: ## Kill, fail and stop the queue at every call (an hour); prints the table of Docs/Reliability.md.
 	@Workflows/setup.sh --tests

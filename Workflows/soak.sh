@@ -7,7 +7,7 @@ swift=$(command -v swift || echo /opt/swift/usr/bin/swift)
 table=$(mktemp)
 trap 'rm -f "$table"' EXIT
 status=0
-PELLUCID_SOAK=1 PELLUCID_SOAK_TABLE="$table" "$swift" test --disable-xctest --filter "ReliabilityTests${1:+.$1}" || status=$?
+TESTS_SOAK=1 TESTS_SOAK_TABLE="$table" "$swift" test --disable-xctest --filter "ReliabilityTests${1:+.$1}" || status=$?
 echo
 echo "| what | points | violations |"
 echo "|---|---|---|"

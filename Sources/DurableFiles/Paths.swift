@@ -17,10 +17,17 @@ public func leadToSameFile(_ a: URL, _ b: URL) -> Bool {
 /// Makes a folder and those above it, where they are missing; throws `FileError`.
 public func makeFolder(_ url: URL) throws(FileError) {
   let path = url.path(percentEncoded: false)
-  let made: Void? = try? FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-  guard made == nil else { return }
-  // Once more by the system call, whose error says why.
-  guard mkdir(path, 0o777) != 0 else { return }
+  if mkdir(path, 0o777) == 0 { return }
   let code = errno
-  throw FileError(errno: code == EEXIST ? ENOTDIR : code, cannot: "make the folder", path)
+  var status = stat()
+  if code == EEXIST, stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
+  let above = url.deletingLastPathComponent()
+  // Each call's own error says why: trying again would tell of another.
+  guard code == ENOENT, above.path.count < url.path.count else {
+    throw FileError(errno: code == EEXIST ? ENOTDIR : code, cannot: "make the folder", path)
+  }
+  try makeFolder(above)
+  guard mkdir(path, 0o777) != 0 else { return }
+  let second = errno
+  guard second == EEXIST else { throw FileError(errno: second, cannot: "make the folder", path) }
 }

@@ -59,7 +59,7 @@ struct Fault: CustomStringConvertible {
 }
 
 /// Whether the full numbers are asked for (`make soak`), or the sample of every day.
-let isSoak = ProcessInfo.processInfo.environment["PELLUCID_SOAK"] == "1"
+let isSoak = ProcessInfo.processInfo.environment["TESTS_SOAK"] == "1"
 
 /// Does `work` for every point with as many processes as there are processors, and gathers what it found.
 ///
@@ -89,7 +89,7 @@ enum Tally {
     guard isSoak else { return }
     let line = "| \(name) | \(points) | \(violations.count) |\n"
     FileHandle.standardError.write(Data(line.utf8))
-    guard let path = ProcessInfo.processInfo.environment["PELLUCID_SOAK_TABLE"] else { return }
+    guard let path = ProcessInfo.processInfo.environment["TESTS_SOAK_TABLE"] else { return }
     if let file = FileHandle(forWritingAtPath: path) {
       file.seekToEndOfFile()
       file.write(Data(line.utf8))

@@ -14,7 +14,7 @@ import Volumes
     .deletingLastPathComponent()
   static var installed: Viewer { .find(besides: [root.appendingPathComponent("Workflows/models")]) }
   static let viewerIsExpected: Bool =
-    BrowserTests.installed != .missing || ProcessInfo.processInfo.environment["PELLUCID_REQUIRE_BROWSER"] != nil
+    BrowserTests.installed != .missing || ProcessInfo.processInfo.environment["TESTS_REQUIRE_BROWSER"] != nil
 
   private func write(_ page: ReportPage, _ folder: URL) throws -> URL {
     let url = folder.appendingPathComponent("report.html")

@@ -21,7 +21,7 @@ public final class HeadlessBrowser {
   }()
   /// False where tests may pass over pages because no browser is installed; `make test` says that one must be.
   public static let isExpected =
-    program != nil || ProcessInfo.processInfo.environment["PELLUCID_REQUIRE_BROWSER"] != nil
+    program != nil || ProcessInfo.processInfo.environment["TESTS_REQUIRE_BROWSER"] != nil
 
   /// Addresses of everything that the page asked for since it was opened.
   public private(set) var requests: [String] = []
