@@ -70,8 +70,8 @@ extension Spool {
     try FolderChanges.make(folder.deletingLastPathComponent())
     let unique = String(UInt64.random(in: .min ... .max), radix: 16)
     let making = folder.deletingLastPathComponent().appendingPathComponent(".making-\(unique)", isDirectory: true)
-    try FolderChanges.make(making)
     do {
+      try FolderChanges.make(making)
       let encoder = JSONEncoder()
       encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
       try AtomicFile.write(try encoder.encode(job), to: making.appendingPathComponent("job.json"))
