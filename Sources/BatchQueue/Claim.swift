@@ -16,6 +16,7 @@ struct ClaimName: Hashable {
       let worker = WorkerName(name[name.index(after: dot)...])
     else { return nil }
     self.init(ticket, worker)
+    guard text == name else { return nil }
   }
 
   var text: String { "\(ticket.name).\(worker)" }
@@ -96,7 +97,7 @@ public final class Claim {
     for leftover in ["heartbeat", Self.manifestName] {
       try FolderChanges.remove(folder.appendingPathComponent(leftover))
     }
-    if spool.results.isCommitted(ticket.job) {
+    if try spool.results.isCommitted(ticket.job) {
       try spool.finish(folder, ticket.job)
       return .committed(ticket.job)
     }
@@ -126,8 +127,8 @@ public final class Claim {
     }
   }
 
-  /// Whether the claim is still ours.
-  public var isHeld: Bool { FolderChanges.exists(folder) }
+  /// Whether the claim is still ours, as far as the disk says.
+  public var isHeld: Bool { (try? FolderChanges.isThere(folder)) ?? true }
 
   private func lost() -> QueueError {
     QueueError(.leaseLost, "job \(job.id): another worker took it over, because this one gave no sign of life")
@@ -165,12 +166,16 @@ public final class Claim {
   @discardableResult
   public func fail(_ failure: Failure) throws -> JobState {
     // A commit that was made, and whose flush then failed, is a commit.
-    if spool.results.isCommitted(job.id) {
+    if try spool.results.isCommitted(job.id) {
       try spool.finish(folder, job.id)
       return .done
     }
     try? spool.results.discard(staging, of: job.id)
-    return try spool.record(failure, in: folder, name.ticket, retries: job.retries)
+    do { return try spool.record(failure, in: folder, name.ticket, retries: job.retries) } catch {
+      // Where the folder went, another has the job: there is nothing to be recorded any more.
+      guard !isHeld else { throw error }
+      throw lost()
+    }
   }
 
   private func move(to target: URL) throws {

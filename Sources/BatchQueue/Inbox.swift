@@ -130,7 +130,7 @@ public final class Inbox: DropSource {
 
   /// Whether a job was given up, answered so, and brought to a result after all.
   private func isOutdated(_ record: DropRecord) -> Bool {
-    record.isGoodNews == false && record.job.map { spool.end(of: $0) == .done } ?? false
+    record.isGoodNews == false && record.job.map { (try? spool.end(of: $0)) == .done } ?? false
   }
 
   /// Whether the spool knows nothing any more of the job that a drop became, so that it would never be answered.
@@ -139,7 +139,7 @@ public final class Inbox: DropSource {
   private func isForgotten(_ record: DropRecord, _ waiting: inout Set<JobID>?) throws -> Bool {
     guard let job = record.job, !record.isAnswered, !remembered.contains(job) else { return false }
     if waiting == nil { waiting = try spool.jobsWithTicket() }
-    guard waiting!.contains(job) || spool.end(of: job) != nil else { return true }
+    guard try waiting!.contains(job) || spool.end(of: job) != nil else { return true }
     remembered.insert(job)
     return false
   }
@@ -263,7 +263,7 @@ public final class Inbox: DropSource {
     var state: JobState = .quarantine
     var failure = record.refusal
     if let job = record.job {
-      guard let now = spool.end(of: job) else { return }
+      guard let now = try spool.end(of: job) else { return }
       state = now
       if now == .quarantine { failure = spool.reasonOfQuarantine(job) }
     }

@@ -58,7 +58,7 @@ final class IntakeDesk {
         self.current = nil
         return (current.request, reply)
       case .progress: self.current?.since = .now
-      case .computed, .failed: break
+      case .computed, .failed, .ready: break
       }
     }
     guard .now - current.since > patience else { return nil }

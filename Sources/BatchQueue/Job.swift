@@ -91,7 +91,10 @@ public struct Ticket: Hashable, Sendable, Comparable {
     }
     let rest = parts[2].split(separator: ".", omittingEmptySubsequences: false)
     guard rest.count == 2, let job = JobID(rest[0]), let attempt = Int(rest[1]), attempt > 0 else { return nil }
+    guard (0...9).contains(priority), (0..<1 << 62).contains(sequence), attempt < 1 << 62 else { return nil }
     self.init(priority: priority, sequence: sequence, job: job, attempt: attempt)
+    // Of the names that read the same, the one that is written: another folder could never be reached.
+    guard self.name == String(name) else { return nil }
   }
 
   /// The name of its folder.

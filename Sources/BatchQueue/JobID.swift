@@ -19,6 +19,11 @@ public struct JobID: Hashable, Sendable, Comparable, CustomStringConvertible, Co
     self = id
   }
 
+  /// Whether a key is one: a SHA-256 in lower-case hexadecimal digits.
+  static func isKey(_ text: String) -> Bool {
+    text.utf8.count == 64 && text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+  }
+
   /// The folder that holds it among many: the first two digits.
   var shard: String { String(description.prefix(2)) }
 

@@ -57,10 +57,10 @@ extension Spool {
       return try status(state, "\(id)")
     }
     guard let place = try ticket(of: id) else {
-      let job = try job(id)
+      let (job, isCommitted) = (try job(id), try results.isCommitted(id))
       return JobStatus(
-        job: id, state: results.isCommitted(id) ? .done : .failed, priority: job.priority, sequence: job.sequence,
-        attempt: 1, failures: [], result: results.isCommitted(id) ? "cases/\(id)" : nil,
+        job: id, state: isCommitted ? .done : .failed, priority: job.priority, sequence: job.sequence,
+        attempt: 1, failures: [], result: isCommitted ? "cases/\(id)" : nil,
         inputs: job.inputs.map(\.sha256))
     }
     return try status(place.state, place.name)

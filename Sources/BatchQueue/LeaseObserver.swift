@@ -17,17 +17,19 @@ public struct LeaseTiming: Sendable {
 
 /// Watches other workers' claims and takes those over whose holders are gone.
 ///
-/// A heartbeat is a number that changes; what an observer measures is how long, on its own monotonic clock, the number
-/// stood still. No two machines' clocks are compared. A holder that died on this machine is known at once.
+/// A heartbeat is a number that changes; what an observer measures is for how long, on its own monotonic clock, it saw
+/// the number stand still, looking at least three times. No two machines' clocks are compared. A holder that died on this machine is known at once.
 struct LeaseObserver {
   private struct Sight {
     var heartbeat: String
-    var since: SuspendingClock.Instant
+    /// For how long it was seen to stand still.
+    var silence = Duration.zero
   }
 
   private let spool: Spool
   private let expiry: Duration
   private var sights: [ClaimName: Sight] = [:]
+  private var lastLook: SuspendingClock.Instant?
 
   init(_ spool: Spool, expiry: Duration) {
     self.spool = spool
@@ -36,27 +38,33 @@ struct LeaseObserver {
 
   /// Looks at all claims but those in `own`, and takes over what has expired.
   ///
-  /// Returns the jobs that were taken over, with the state they are in now, and how many claims others hold.
-  mutating func look(except own: Set<ClaimName>, now: SuspendingClock.Instant = .now) throws -> (
-    taken: [(JobID, JobState)], others: Int
-  ) {
+  /// Returns the jobs that were taken over, with the state they are in now.
+  mutating func look(except own: Set<ClaimName>, now: SuspendingClock.Instant = .now) throws -> [(JobID, JobState)] {
     let claims = try FolderChanges.names(in: spool.folder(.claimed)).compactMap { ClaimName($0) }
       .filter { !own.contains($0) }
     sights = sights.filter { claims.contains($0.key) }
+    // While nobody looked, because the disk or this worker stood still, nobody can say that the others were silent.
+    let passed = min(lastLook.map { now - $0 } ?? .zero, expiry / 3)
+    lastLook = now
     var taken: [(JobID, JobState)] = []
-    for claim in claims where hasExpired(claim, now) {
+    for claim in claims where hasExpired(claim, after: passed) {
       if let state = try takeOver(claim) { taken.append((claim.ticket.job, state)) }
     }
-    return (taken, claims.count - taken.count)
+    return taken
   }
 
-  private mutating func hasExpired(_ claim: ClaimName, _ now: SuspendingClock.Instant) -> Bool {
+  private mutating func hasExpired(_ claim: ClaimName, after passed: Duration) -> Bool {
     if claim.worker.isKnownDead { return true }
     let file = spool.folder(.claimed).appendingPathComponent("\(claim.text)/heartbeat")
-    let heartbeat = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
-    if let sight = sights[claim], sight.heartbeat == heartbeat { return now - sight.since >= expiry }
-    sights[claim] = Sight(heartbeat: heartbeat, since: now)
-    return false
+    guard let isThere = try? FolderChanges.isThere(file) else { return false }
+    guard let heartbeat = isThere ? try? String(contentsOf: file, encoding: .utf8) : "" else { return false }
+    guard var sight = sights[claim], sight.heartbeat == heartbeat else {
+      sights[claim] = Sight(heartbeat: heartbeat)
+      return false
+    }
+    sight.silence += passed
+    sights[claim] = sight
+    return sight.silence >= expiry
   }
 
   /// Takes a claim from its holder; nil if somebody else was quicker.
@@ -64,7 +72,7 @@ struct LeaseObserver {
     let folder = spool.folder(.claimed).appendingPathComponent(claim.text, isDirectory: true)
     let id = claim.ticket.job
     do {
-      if spool.results.isCommitted(id) {
+      if try spool.results.isCommitted(id) {
         try spool.finish(folder, id)
         return .done
       }

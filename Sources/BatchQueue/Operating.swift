@@ -34,13 +34,18 @@ extension Spool {
     guard let place = try ticket(of: id), place.state == .failed else {
       throw try refusal(id, "only a job that failed can be tried again")
     }
+    try forgetFailures(in: folder(.failed).appendingPathComponent(place.name, isDirectory: true))
     try move(.failed, place.name, to: .ready, place.ticket.name)
   }
 
   /// Gives a job up that is not done; a worker that computes it stops when it next shows that it lives.
   public func cancel(_ id: JobID) throws {
-    guard let place = try ticket(of: id) else { throw try refusal(id, "it cannot be cancelled any more") }
-    let source = folder(place.state).appendingPathComponent(place.name, isDirectory: true)
+    guard try !results.isCommitted(id), let place = try ticket(of: id) else {
+      throw try refusal(id, "it cannot be cancelled any more")
+    }
+    // First out of the workers' reach, so that the record of a cancelled job never lies in one that goes on.
+    if place.state != .held { try move(place.state, place.name, to: .held, place.ticket.name) }
+    let source = folder(.held).appendingPathComponent(place.ticket.name, isDirectory: true)
     let failure = Failure(
       kind: .permanent, code: 130, text: "cancelled by the operator; `pellucid queue retry` takes it up again",
       attempt: place.ticket.attempt)
@@ -61,6 +66,7 @@ extension Spool {
   }
 
   /// Renames the records of failures so that they count no longer; returns the highest attempt among all of them.
+  @discardableResult
   private func forgetFailures(in folder: URL) throws -> Int {
     var highest = 0
     for name in try FolderChanges.names(in: folder) where name.hasSuffix(".json") {

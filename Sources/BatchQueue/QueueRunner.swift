@@ -15,10 +15,10 @@ public final class QueueRunner {
   private let source: (any DropSource)?
   private var observer: LeaseObserver
   private var picker: TicketPicker
+  private var backOff: BackOff
   private var summary = RunnerSummary()
   private var expected: Set<JobID> = []
   private var claimed = 0
-  private var others = 0
   private var pauseReason: String?
   private var troubles = 0
   private let startedAt = SuspendingClock.now
@@ -46,6 +46,7 @@ public final class QueueRunner {
       launch, firstSequence: try spool.nextSequence(), patience: max(options.stallTimeout, .seconds(600)))
     observer = LeaseObserver(spool, expiry: options.lease.expiry)
     picker = TicketPicker(spool)
+    backOff = BackOff(spool)
   }
 
   /// Works until the goal is reached, or `shouldStop` says so; then children are stopped and their jobs given back.
@@ -61,10 +62,8 @@ public final class QueueRunner {
         return summary
       }
       let isOver = try resist { try turn() } ?? false
-      if let end {
-        giveBack()
-        throw end
-      }
+      // What can be computed is computed first.
+      if let end, slots.allSatisfy(\.isIdle), unsettled.isEmpty, try isAtRest() { throw end }
       if isOver { return summary }
       sleep()
     }
@@ -108,6 +107,7 @@ public final class QueueRunner {
       switch reply {
       case .job(let id, let known):
         if options.goal == .answered { expected.insert(id) }
+        picker.forget()
         tell(.submitted(id, known: known))
       case .refused(let failure): tell(.refused(failure))
       case .later(let failure): tell(.trouble(failure.text))
@@ -127,6 +127,11 @@ public final class QueueRunner {
       switch slot.hear(progress: { tell(.progress(claim.job.id, done: $0, of: $1)) }) {
       case .computed: try commit(slot)
       case .failed(let failure): try fail(slot, failure)
+      case .untried(let reason):
+        // The site's fault, such as a mistyped setting: it costs no case an attempt that counts.
+        try slot.release()?.giveBack()
+        claimed -= 1
+        throw QueueError(.unsuitable, reason)
       case nil:
         try slot.beatIfDue()
         if let failure = slot.stall() { try fail(slot, failure) }
@@ -197,11 +202,9 @@ public final class QueueRunner {
   private func observe() throws {
     guard .now >= nextObservation else { return }
     nextObservation = .now + min(options.lease.beat, .seconds(5))
-    try spool.promoteWaiting()
+    try backOff.promote()
     let own = Set(slots.compactMap { $0.claim?.name } + unsettled.map(\.claim.name))
-    let (taken, others) = try observer.look(except: own)
-    self.others = others
-    for (job, state) in taken { tell(.takenOver(job, state)) }
+    for (job, state) in try observer.look(except: own) { tell(.takenOver(job, state)) }
   }
 
   private func claim() throws {
@@ -210,9 +213,10 @@ public final class QueueRunner {
       while slot.isIdle, !isAtLimit, let ticket = try picker.next(where: isWanted) {
         switch try Claim.reach(ticket, in: spool, as: worker) {
         case .claimed(let claim):
-          claimed += 1
           tell(.started(claim.job.id, attempt: claim.attempt))
           try slot.start(claim)
+          claimed += 1
+        // Others are at it too: the next turn lists anew.
         case .gone: break
         case .committed(let job): tell(.takenOver(job, .done))
         case .unusable(let job, let failure):
@@ -274,11 +278,20 @@ public final class QueueRunner {
     // A full disk is for somebody to see to; the jobs wait.
     if summary.outOfSpace != nil { return true }
     if options.goal == .answered {
-      expected = try expected.filter { ![.done, .quarantine, .held].contains(try spool.state(of: $0)) }
+      // Every folder once, not once for each job.
+      let states = try spool.states()
+      expected = try expected.filter { job in
+        guard let state = states[job] else { return try !spool.results.isCommitted(job) }
+        return ![.done, .quarantine, .held].contains(state)
+      }
       return expected.isEmpty
     }
-    if pauseReason != nil { return true }
-    return try spool.tickets(.ready).filter(isWanted).isEmpty
+    return try isAtRest()
+  }
+
+  /// Whether there is nothing that may be claimed now.
+  private func isAtRest() throws -> Bool {
+    try !options.computes || isAtLimit || pauseReason != nil || spool.tickets(.ready).filter(isWanted).isEmpty
   }
 
   /// How often in a row something may fail before a worker with an end in sight ends.

@@ -1,4 +1,4 @@
-import DurableFiles
+public import DurableFiles
 public import Foundation
 
 /// The results on the disk, and what makes one of several attempts the result.
@@ -42,7 +42,9 @@ public struct ResultsTree: Sendable {
   public func caseFolder(of job: JobID) -> URL { root.appendingPathComponent("cases/\(job)", isDirectory: true) }
 
   /// Whether a job's result is committed.
-  public func isCommitted(_ job: JobID) -> Bool { FolderChanges.exists(manifest(of: job)) }
+  ///
+  /// Throws `FileError` where the disk does not say: a job that looks uncommitted would be done again, or its files removed.
+  public func isCommitted(_ job: JobID) throws(FileError) -> Bool { try FolderChanges.isThere(manifest(of: job)) }
 
   /// Every committed job, sorted.
   public func committed() throws -> [JobID] {
@@ -71,36 +73,43 @@ public struct ResultsTree: Sendable {
 
   /// Removes the files of an attempt, unless it is the one that was committed.
   func discard(_ staging: URL, of job: JobID) throws {
-    if leadToSameFile(staging.appendingPathComponent(Self.manifestName), manifest(of: job)) { return }
+    if try FolderChanges.areOneFile(staging.appendingPathComponent(Self.manifestName), manifest(of: job)) { return }
     try FolderChanges.remove(staging)
   }
 
   /// Moves the files of the committed attempt to their place, where that is still to be done.
   ///
-  /// False if there is nothing in place and nothing to move: somebody removed it.
+  /// False if there is nothing in place and nothing to move: somebody removed it. Throws `QueueError.damaged` where
+  /// something else stands in its place.
   @discardableResult
   func completePublication(of job: JobID) throws -> Bool {
     let place = caseFolder(of: job)
-    if FolderChanges.exists(place) { return true }
-    guard let attempt = try committedAttempt(of: job) else { return FolderChanges.exists(place) }
+    guard let attempt = try committedAttempt(of: job) else { return try holdsFiles(of: job) }
     do { try FolderChanges.move(attempt, to: place) } catch {
       // Somebody else may have completed it at the same moment.
-      guard FolderChanges.exists(place) else { throw error }
+      guard try holdsFiles(of: job) else {
+        guard error.kind == .exists else { throw error }
+        throw QueueError(.damaged, "something else stands at cases/\(job); move it away")
+      }
     }
     return true
   }
 
   /// Where the files of a committed job lie: at their place, or still where the attempt wrote them; nil if nowhere.
   public func files(of job: JobID) throws -> URL? {
-    let place = caseFolder(of: job)
-    return FolderChanges.exists(place) ? place : try committedAttempt(of: job)
+    try holdsFiles(of: job) ? caseFolder(of: job) : try committedAttempt(of: job)
   }
+
+  /// Whether a folder, and no link to one, stands in the job's place.
+  private func holdsFiles(of job: JobID) throws -> Bool { try FolderChanges.isFolder(caseFolder(of: job)) }
 
   private func committedAttempt(of job: JobID) throws -> URL? {
     let staging = root.appendingPathComponent(".staging")
     let attempts = try FolderChanges.names(in: staging).filter { $0.hasPrefix("\(job).") }.map {
       staging.appendingPathComponent($0, isDirectory: true)
     }
-    return attempts.first { leadToSameFile($0.appendingPathComponent(Self.manifestName), manifest(of: job)) }
+    return try attempts.first {
+      try FolderChanges.areOneFile($0.appendingPathComponent(Self.manifestName), manifest(of: job))
+    }
   }
 }

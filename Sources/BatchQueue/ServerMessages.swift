@@ -64,6 +64,8 @@ public struct ComputeRequest: Codable, Sendable, Equatable {
 
 /// What a server process says: one line of JSON each.
 public enum ServerEvent: Codable, Sendable, Equatable {
+  /// It stands, and listens: from now on its end is the fault of what it works on.
+  case ready
   /// It is still at work: so many network evaluations done, of how many (0 where that is not known yet).
   case progress(done: Int, of: Int)
   /// An intake request came to its end.

@@ -39,6 +39,8 @@ final class ServerProcess {
   private var received: [UInt8] = []
   private var lastLines: [UInt8] = []
   private var end: End?
+  /// Whether the process came so far as to listen; one that never did is no fault of what it was asked to do.
+  private(set) var wasReady = false
 
   init(_ launch: ServerLaunch) throws {
     let talk = try Self.socketPair()
@@ -133,7 +135,8 @@ final class ServerProcess {
     }
     var events: [ServerEvent] = []
     while let line = received.firstIndex(of: UInt8(ascii: "\n")) {
-      if let event = try? JSONDecoder().decode(ServerEvent.self, from: Data(received[..<line])) { events.append(event) }
+      let event = try? JSONDecoder().decode(ServerEvent.self, from: Data(received[..<line]))
+      if event == .ready { wasReady = true } else if let event { events.append(event) }
       received.removeFirst(line + 1)
     }
     return gone && events.isEmpty ? nil : events
@@ -159,18 +162,15 @@ final class ServerProcess {
     }
   }
 
-  /// Asks for a trace of where the process is, for the evidence, and kills it.
-  func kill() { Glibc.kill(process, SIGKILL) }
-
-  /// Kills the process if it still runs, and waits for its end.
+  /// Kills the process if it still runs, and takes its end in.
+  ///
+  /// A process that waits for a disk that does not answer cannot even be killed: nobody waits for it, and its end is taken
+  /// in by whoever adopts it.
   @discardableResult
   func stop() -> End {
     if let end { return end }
-    kill()
-    var status: Int32 = 0
-    while waitpid(process, &status, 0) < 0, errno == EINTR {}
-    let signal = status & 0x7f
-    let end = signal == 0 ? End.exited(status >> 8 & 0xff) : .signalled(signal)
+    kill(process, SIGKILL)
+    let end = waitForEnd(tries: 50) ?? .signalled(SIGKILL)
     self.end = end
     return end
   }
@@ -178,17 +178,22 @@ final class ServerProcess {
   /// Waits for a process that closed its end by itself, and kills it only if it does not go.
   func waitForEnd() -> End {
     if let end { return end }
-    var status: Int32 = 0
-    for _ in 0..<100 {
+    guard let end = waitForEnd(tries: 100) else { return stop() }
+    self.end = end
+    return end
+  }
+
+  /// Asks so often, 20 ms apart, whether the process has ended.
+  private func waitForEnd(tries: Int) -> End? {
+    for attempt in 0..<tries {
+      if attempt > 0 { usleep(20_000) }
+      var status: Int32 = 0
       let waited = waitpid(process, &status, WNOHANG)
-      if waited == process {
-        let signal = status & 0x7f
-        let end = signal == 0 ? End.exited(status >> 8 & 0xff) : .signalled(signal)
-        self.end = end
-        return end
-      }
-      usleep(20_000)
+      if waited < 0, errno != EINTR { return .exited(-1) }
+      guard waited == process else { continue }
+      let signal = status & 0x7f
+      return signal == 0 ? .exited(status >> 8 & 0xff) : .signalled(signal)
     }
-    return stop()
+    return nil
   }
 }

@@ -7,6 +7,8 @@ final class Slot {
   enum Ending {
     case computed
     case failed(Failure)
+    /// No process came so far as to look at it, for this reason: the case is as it was.
+    case untried(String)
   }
 
   private let launch: ServerLaunch
@@ -57,7 +59,10 @@ final class Slot {
       return .failed(Failure(kind: .passing, code: 75, text: "no process could be started for the case"))
     }
     server.takePrinted()
-    guard let events = server.events() else { return .failed(failureOfEnd(server)) }
+    guard let events = server.events() else {
+      guard server.wasReady else { return .untried(reasonOfFalseStart(server)) }
+      return .failed(failureOfEnd(server))
+    }
     for event in events {
       switch event {
       case .progress(let done, let total):
@@ -68,10 +73,16 @@ final class Slot {
       case .failed(var failure):
         failure.evidence = server.evidence
         return .failed(failure)
-      case .intake: break
+      case .intake, .ready: break
       }
     }
     return nil
+  }
+
+  private func reasonOfFalseStart(_ server: ServerProcess) -> String {
+    _ = server.waitForEnd()
+    self.server = nil
+    return "the process for cases does not start: \(server.evidence.last ?? "it says nothing")"
   }
 
   private func failureOfEnd(_ server: ServerProcess) -> Failure {

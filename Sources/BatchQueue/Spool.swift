@@ -116,10 +116,13 @@ public struct Spool: Sendable {
   /// A job of the spool; throws `QueueError`.
   public func job(_ id: JobID) throws -> Job {
     let file = folder(of: id).appendingPathComponent("job.json")
-    guard let data = try? Data(contentsOf: file) else {
+    guard try FolderChanges.isThere(file) else {
       throw QueueError(.unknownJob, "no job \(id) in this spool; `pellucid queue ls` lists them")
     }
-    guard let job = try? JSONDecoder().decode(Job.self, from: data), job.schema == Job.currentSchema, job.id == id
+    // What cannot be read now may be read later: that is no reason to give a job up.
+    let data = try Data(contentsOf: file)
+    guard let job = try? JSONDecoder().decode(Job.self, from: data), job.schema == Job.currentSchema,
+      JobID.isKey(job.key), job.id == id
     else {
       throw QueueError(.damaged, "job.json of \(id) is damaged or of another version of pellucid")
     }

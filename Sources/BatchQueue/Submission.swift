@@ -85,16 +85,16 @@ extension Spool {
 
   /// The state of a job; nil if it is not in the queue, or was recorded and got no ticket before a crash.
   public func state(of id: JobID) throws -> JobState? {
-    if let end = end(of: id) { return end }
+    if let end = try end(of: id) { return end }
     guard FolderChanges.exists(folder(of: id)) else { return nil }
     return try ticket(of: id)?.state
   }
 
   /// Whether a job is done or given up: the question that can be answered without listing anything.
-  func end(of id: JobID) -> JobState? {
+  func end(of id: JobID) throws -> JobState? {
     if FolderChanges.exists(folder(.done).appendingPathComponent("\(id)")) { return .done }
     if FolderChanges.exists(folder(.quarantine).appendingPathComponent("\(id)")) { return .quarantine }
-    return results.isCommitted(id) ? .done : nil
+    return try results.isCommitted(id) ? .done : nil
   }
 
   /// The jobs that are neither done nor given up.

@@ -42,7 +42,7 @@ public enum BIDSView {
   public static func update(_ spool: Spool) throws -> Int {
     var count = 0
     for name in try FolderChanges.names(in: places(spool)) {
-      guard let job = JobID(name), spool.results.isCommitted(job),
+      guard let job = JobID(name), try spool.results.isCommitted(job),
         let manifest = try? Manifest.read(spool.results.manifest(of: job))
       else { continue }
       let folder = places(spool).appendingPathComponent(name)

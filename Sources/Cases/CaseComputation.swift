@@ -5,14 +5,30 @@ import Foundation
 import Pipeline
 import Provenance
 
+/// What a machine allows its cases; no result depends on it.
+public struct CaseBounds {
+  /// The memory bound in bytes of a case whose workflow gives none; nil for no bound.
+  public var memory: Int?
+  /// Sets the threads of the next case: what its workflow says, nil for the machine's.
+  public var setThreads: (Int?) -> Void
+
+  /// Bounds from their parts.
+  public init(memory: Int? = nil, setThreads: @escaping (Int?) -> Void = { _ in }) {
+    self.memory = memory
+    self.setThreads = setThreads
+  }
+}
+
 /// Computes one job into the folder of its attempt.
 struct CaseComputation {
   private let spool: Spool
   private let shelf: ModelShelf
+  private let bounds: CaseBounds
 
-  init(_ spool: Spool, shelf: ModelShelf) {
+  init(_ spool: Spool, shelf: ModelShelf, bounds: CaseBounds) {
     self.spool = spool
     self.shelf = shelf
+    self.bounds = bounds
   }
 
   /// Does the work; when it returns, everything is flushed and the manifest stands beside the outputs.
@@ -30,6 +46,8 @@ struct CaseComputation {
     var run = try work.request(
       input: spool.url(of: job.inputs[0]), in: staging, model: model, viewer: shelf.viewer, attempt: request.attempt,
       failures: request.earlierFailures)
+    run.memoryLimit = run.memoryLimit ?? bounds.memory
+    bounds.setThreads(work.workflow.threads)
     if request.smaller, let bound = try? ImageToImagePipeline(run).plan().predictedMemory {
       // Smaller batches give the same bits. A bound that nothing fits is no help: then it is tried as it was.
       var smaller = run

@@ -107,7 +107,7 @@ public final class CasePlanner {
 
   private func state(_ job: JobID) throws -> JobState? {
     if let spool { return try spool.state(of: job) }
-    return results?.isCommitted(job) == true ? .done : nil
+    return try results?.isCommitted(job) == true ? .done : nil
   }
 
   private func has(_ spool: Spool, _ digest: String) -> Bool {

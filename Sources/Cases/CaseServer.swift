@@ -14,14 +14,16 @@ public struct CaseServer {
   private let spool: Spool
   private let shelf: ModelShelf
   private let intake: Intake
+  private let bounds: CaseBounds
   private let classify: (any Error) -> (code: Int, text: String)
 
   /// A server on a spool; `classify` gives an error its exit code and its one line.
   public init(
-    _ spool: Spool, library: WorkflowLibrary, models: ModelLocator,
+    _ spool: Spool, library: WorkflowLibrary, models: ModelLocator, bounds: CaseBounds = CaseBounds(),
     classify: @escaping (any Error) -> (code: Int, text: String)
   ) {
     self.spool = spool
+    self.bounds = bounds
     self.classify = classify
     shelf = ModelShelf(models)
     intake = Intake(spool, library: library, shelf: shelf)
@@ -31,6 +33,7 @@ public struct CaseServer {
   @discardableResult
   public func serve(parent: Int32) -> Bool {
     guard cposix_die_with_parent(parent) == 0 else { return false }
+    say(.ready)
     while let line = readLine(strippingNewline: true) {
       guard let request = try? JSONDecoder().decode(ServerRequest.self, from: Data(line.utf8)) else { continue }
       switch request {
@@ -52,7 +55,7 @@ public struct CaseServer {
   private func compute(_ request: ComputeRequest) -> ServerEvent {
     var lastSaid = SuspendingClock.now - .seconds(1)
     do {
-      try CaseComputation(spool, shelf: shelf).compute(request) { done, total in
+      try CaseComputation(spool, shelf: shelf, bounds: bounds).compute(request) { done, total in
         guard .now - lastSaid > .milliseconds(200) || done == total else { return }
         lastSaid = .now
         say(.progress(done: done, of: total))

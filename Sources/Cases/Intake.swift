@@ -115,11 +115,3 @@ extension CaseWork {
     return try encoder.encode(self)
   }
 }
-
-extension VolumeError {
-  /// What is wrong, without the name of the copy.
-  var shortReason: String {
-    guard let colon = description.range(of: ": ") else { return description }
-    return String(description[colon.upperBound...])
-  }
-}

@@ -18,7 +18,7 @@ struct WorkflowChoice {
     if let options = request.options {
       let file = try folder.file(options)
       override = try WorkflowOverride(
-        yaml: Data(try file.read(at: 0, count: 1 << 20)), name: "options beside the file (NAME.pellucid.yaml)")
+        yaml: Data(try file.read(at: 0, count: 1 << 20 | 1)), name: "options beside the file (NAME.pellucid.yaml)")
     }
     var workflow: Workflow
     if let name = override.workflow {

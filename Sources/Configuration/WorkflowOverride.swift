@@ -9,7 +9,7 @@ public struct WorkflowOverride: Codable, Sendable, Equatable {
   public var workflow: String?
   /// What the model must do.
   public var task: Workflow.Task?
-  /// A model's name, or the absolute path of its file.
+  /// A model's name; in a workflow file also the absolute path of its file.
   public var model: String?
   /// The sampler.
   public var sampler: String?
@@ -72,6 +72,10 @@ extension WorkflowOverride {
       throw map.error(key, "belongs into a workflow file; an override says how to treat one drop")
     }
     try self.init(treatment: map)
+    // Whoever can drop a file is not allowed to have the service open any other.
+    if let model, model.contains("/") {
+      throw map.error("model", "in an override is the name of an installed model, not a path")
+    }
     if map.has("workflow") {
       workflow = try map.parsed("workflow", as: "the name of a workflow") { WorkflowText.isName($0) ? $0 : nil }
     }

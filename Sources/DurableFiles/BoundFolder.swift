@@ -16,7 +16,8 @@ public struct FolderEntry: Sendable {
 
 /// What the file system says of a file that changes when somebody writes to it or puts another in its place.
 ///
-/// Times are compared for equality only, never with a clock.
+/// Times are compared for equality only, never with a clock; those beyond 1677 to 2262, which a file may well have, wrap
+/// round.
 public struct FileSignature: Hashable, Sendable, Codable {
   /// Length in bytes.
   public let size: Int
@@ -29,8 +30,8 @@ public struct FileSignature: Hashable, Sendable, Codable {
 
   init(_ status: stat) {
     size = Int(status.st_size)
-    modified = status.st_mtim.tv_sec * 1_000_000_000 + status.st_mtim.tv_nsec
-    changed = status.st_ctim.tv_sec * 1_000_000_000 + status.st_ctim.tv_nsec
+    modified = status.st_mtim.tv_sec &* 1_000_000_000 &+ status.st_mtim.tv_nsec
+    changed = status.st_ctim.tv_sec &* 1_000_000_000 &+ status.st_ctim.tv_nsec
     inode = UInt64(status.st_ino)
   }
 }

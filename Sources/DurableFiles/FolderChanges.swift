@@ -71,11 +71,16 @@ public enum FolderChanges {
   }
 
   /// The names in a folder of our own, sorted; none where there is no such folder.
+  ///
+  /// A link is no folder of our own: what is removed or moved by these names must lie where it seems to.
   public static func names(in url: URL) throws(FileError) -> [String] {
-    let path = url.path(percentEncoded: false)
-    guard let stream = opendir(path) else {
-      if errno == ENOENT { return [] }
-      throw FileError(errno: errno, cannot: "read the folder", path)
+    let path = trimmed(url.path(percentEncoded: false))
+    let folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+    guard folder >= 0, let stream = fdopendir(folder) else {
+      let code = errno
+      if folder >= 0 { close(folder) }
+      if code == ENOENT { return [] }
+      throw FileError(errno: code == ELOOP ? ENOTDIR : code, cannot: "read the folder", path)
     }
     defer { closedir(stream) }
     var names: [String] = []
@@ -96,6 +101,36 @@ public enum FolderChanges {
     return lstat(trimmed(url.path(percentEncoded: false)), &status) == 0
   }
 
+  /// Whether something of that name is there; throws `FileError` where the disk does not say.
+  ///
+  /// For decisions that a disk without an answer must not make: nothing is given up, removed or made again over it.
+  public static func isThere(_ url: URL) throws(FileError) -> Bool { try known(url) != nil }
+
+  /// Whether two names are of one file, links not followed; false if one of them is not there.
+  ///
+  /// Throws `FileError` where the disk does not say.
+  public static func areOneFile(_ a: URL, _ b: URL) throws(FileError) -> Bool {
+    guard let first = try known(a), let second = try known(b) else { return false }
+    return first == second
+  }
+
+  /// Whether a folder, and no link to one, is there; throws `FileError` where the disk does not say.
+  public static func isFolder(_ url: URL) throws(FileError) -> Bool {
+    var status = stat()
+    let path = trimmed(url.path(percentEncoded: false))
+    guard lstat(path, &status) != 0 else { return status.st_mode & S_IFMT == S_IFDIR }
+    guard errno == ENOENT || errno == ENOTDIR else { throw FileError(errno: errno, cannot: "look at", path) }
+    return false
+  }
+
+  private static func known(_ url: URL) throws(FileError) -> [UInt64]? {
+    var status = stat()
+    let path = trimmed(url.path(percentEncoded: false))
+    guard lstat(path, &status) != 0 else { return [UInt64(status.st_dev), UInt64(status.st_ino)] }
+    guard errno == ENOENT || errno == ENOTDIR else { throw FileError(errno: errno, cannot: "look at", path) }
+    return nil
+  }
+
   /// Flushes a folder's entries to the disk.
   public static func flush(_ folder: URL) throws(FileError) {
     let path = folder.path(percentEncoded: false)
@@ -107,7 +142,9 @@ public enum FolderChanges {
   public static func freeBytes(at url: URL) -> Int? {
     var status = statvfs()
     guard statvfs(url.path(percentEncoded: false), &status) == 0 else { return nil }
-    return Int(status.f_bavail) * Int(status.f_frsize)
+    // Some network file systems report more than anybody has.
+    let (bytes, overflow) = UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    return overflow ? .max : Int(clamping: bytes)
   }
 
   /// The number that a name has in its file system; nil if there is nothing of that name.

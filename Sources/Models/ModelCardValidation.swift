@@ -42,6 +42,30 @@ extension ModelCard {
       "prediction: a skip and a scale are for data prediction only")
     try intensity.validate()
     try envelope.validate()
+    for (field, text) in texts {
+      try require(
+        !text.unicodeScalars.contains(where: Self.isUnfit),
+        "\(field) holds control characters or direction marks, which could deceive whoever reads it")
+    }
+  }
+
+  /// The free texts that people are shown; the configuration alone has lines.
+  private var texts: [(String, String)] {
+    [("version", version), ("licence", licence ?? ""), ("intendedUse", intendedUse ?? "")]
+      + [("labelSet.name", labelSet.name), ("envelope.modality", envelope.modality ?? "")]
+      + citation.map { ("citation", $0) }
+      + quality.flatMap { [("quality.data", $0.data), ("quality.condition", $0.condition)] }
+      + quality.flatMap { $0.figures.keys.map { ("quality.figures", $0) } }
+      + (training.map { training in
+        (training.data + training.heldOut + [training.command, training.software]).map { ("training", $0) }
+      } ?? [])
+  }
+
+  private static func isUnfit(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.properties.generalCategory {
+    case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse: true
+    default: false
+    }
   }
 
   private static func isNameByte(_ byte: UInt8) -> Bool {

@@ -4,14 +4,15 @@ import Foundation
 /// Text as it may stand in HTML, in attributes too; control characters and direction marks are spelled out.
 func escaped(_ text: String) -> String {
   var out = ""
-  for character in FileError.printable(text) {
-    switch character {
+  // By scalars: a quotation mark with an accent on it is one character, and still ends an attribute.
+  for scalar in FileError.printable(text).unicodeScalars {
+    switch scalar {
     case "&": out += "&amp;"
     case "<": out += "&lt;"
     case ">": out += "&gt;"
     case "\"": out += "&quot;"
     case "'": out += "&#39;"
-    default: out.append(character)
+    default: out.unicodeScalars.append(scalar)
     }
   }
   return out

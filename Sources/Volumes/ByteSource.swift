@@ -69,7 +69,7 @@ final class PlainSource: ByteSource {
 /// Opens a file's bytes: decompressed if they start like gzip.
 func byteSource(_ file: RegularFile) throws -> any ByteSource {
   guard file.byteCount > 0 else {
-    throw VolumeError(.empty, "\(file.name) is empty; copy it again from its source")
+    throw VolumeError(.empty, "\(file.name): the file is empty; copy it again from its source")
   }
   return try file.read(at: 0, count: 2) == [0x1F, 0x8B] ? GzipSource(file) : PlainSource(file)
 }

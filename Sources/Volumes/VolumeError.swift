@@ -35,3 +35,11 @@ public struct VolumeError: Error, Equatable, CustomStringConvertible {
     self.description = description
   }
 }
+
+extension VolumeError {
+  /// What is wrong, without the path of the file.
+  public var shortReason: String {
+    guard let colon = description.range(of: ": ") else { return description }
+    return String(description[colon.upperBound...])
+  }
+}

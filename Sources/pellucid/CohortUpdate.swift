@@ -14,7 +14,7 @@ enum CohortUpdate {
     let rows = given.map { job in
       CohortRow(
         caseID: job.job.description, state: .quarantined,
-        reason: job.failures.last.map { "\($0.code) \($0.text)" } ?? "given up")
+        reason: job.failures.last.map { "exit-\($0.code)" } ?? "given up")
     }
     return try CohortReport.rebuild(results: results, others: rows)
   }

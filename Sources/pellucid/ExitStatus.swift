@@ -120,7 +120,7 @@ enum ExitStatus: Int32 {
       Terminal.say("pellucid: error: \(oneLine(error))")
       Foundation.exit(status.rawValue)
     }
-    if Pellucid.exitCode(for: error) == .validationFailure {
+    if !(error is ExitCode), Pellucid.exitCode(for: error) == .validationFailure {
       let message = oneLine(Pellucid.message(for: error)).trimmingCharacters(in: CharacterSet(charactersIn: ". "))
       Terminal.say("pellucid: error: \(message); see `\(helpCommand)`")
       Foundation.exit(usage.rawValue)
@@ -153,8 +153,11 @@ struct Interruption: Error, CustomStringConvertible {
 
 /// What people read: stderr.
 enum Terminal {
-  /// Writes a line to stderr.
-  static func say(_ line: String) { put(line + "\n") }
+  /// Writes a line to stderr; what could steer a terminal is spelled out.
+  static func say(_ line: String) {
+    let lines = line.split(separator: "\n", omittingEmptySubsequences: false).map { FileError.printable(String($0)) }
+    put(lines.joined(separator: "\n") + "\n")
+  }
 
   /// Writes text to stderr as it is; a stderr that is closed or full must not decide how a run ends.
   static func put(_ text: String) {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DurableFiles
 import Foundation
 import Models
 import NeuralNet
@@ -52,7 +53,7 @@ struct ModelsListCommand: ParsableCommand {
       }
       let name = row.name.padding(toLength: width, withPad: " ", startingAt: 0)
       let task = (row.task?.rawValue ?? "").padding(toLength: 13, withPad: " ", startingAt: 0)
-      print("\(name)  \(task)  \(row.modality ?? "-")  version \(row.version ?? "-")  \(row.file)")
+      print("\(name)  \(task)  \(row.modality ?? "-")  version \(row.version ?? "-")  \(FileError.printable(row.file))")
     }
     if rows.isEmpty { Terminal.say("no models found; set PELLUCID_MODELS to their folder, or give a file") }
   }
@@ -96,7 +97,7 @@ struct ModelsVerifyCommand: ParsableCommand {
       throw ModelError(.corrupt, "\(url.path): \(warning); train it again or get it again")
     }
     if json { return try printJSON(ModelReport(file, url)) }
-    print("\(file.sha256)  \(url.path)")
+    print("\(file.sha256)  \(FileError.printable(url.path))")
   }
 }
 

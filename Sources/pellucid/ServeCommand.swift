@@ -4,6 +4,7 @@ import Cases
 import Configuration
 import Foundation
 import Models
+import TensorCore
 
 /// The child process of a worker; not for people.
 struct ServeCommand: ParsableCommand {
@@ -16,11 +17,16 @@ struct ServeCommand: ParsableCommand {
   @Option(help: "A folder of workflows that goes before all others.") var workflows: String?
 
   func run() throws {
+    // Ctrl-C and a service manager tell the whole group to stop: it is the worker that stops its children, after giving
+    // their cases back.
+    signal(SIGINT, SIG_IGN)
+    signal(SIGTERM, SIG_IGN)
     ComputeSettings.apply(threads: threads)
     let settings = try SettingsInForce.read([.workflows: workflows])
     let server = CaseServer(
       try Spool(at: URL(fileURLWithPath: spool)), library: WorkflowLibrary.current(first: settings.workflows.value),
-      models: ModelLocator.current(first: settings.models.value)
+      models: ModelLocator.current(first: settings.models.value),
+      bounds: CaseBounds(memory: settings.memory.value) { Parallel.setThreadCount($0 ?? threads) }
     ) { error in
       (Int((ExitStatus(error) ?? .software).rawValue), ExitStatus.oneLine(error))
     }

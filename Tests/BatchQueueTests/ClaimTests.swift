@@ -24,9 +24,10 @@ struct ClaimTests {
   private func takeOver(_ scene: QueueScene) throws {
     var observer = LeaseObserver(scene.spool, expiry: .seconds(30))
     let start = SuspendingClock.now
-    _ = try observer.look(except: [], now: start)
-    #expect(try observer.look(except: [], now: start + .seconds(29)).taken.isEmpty)
-    #expect(try observer.look(except: [], now: start + .seconds(30)).taken.count == 1)
+    for seconds in [0, 9, 18, 27, 29] {
+      #expect(try observer.look(except: [], now: start + .seconds(seconds)).isEmpty)
+    }
+    #expect(try observer.look(except: [], now: start + .seconds(30)).count == 1)
   }
 
   @Test("a ticket can be claimed once")
@@ -72,7 +73,7 @@ struct ClaimTests {
         #expect(throws: QueueError.self) { try old.commit() }
         #expect(throws: QueueError.self) { try old.beat() }
         if !otherCommitsFirst {
-          #expect(!scene.spool.results.isCommitted(id))
+          #expect(try !scene.spool.results.isCommitted(id))
           try new.commit()
         }
         #expect(try scene.text(of: id) == "new")
@@ -108,6 +109,66 @@ struct ClaimTests {
     }
   }
 
+  @Test("a failure of a job that another has by now is a lost lease, not trouble with the disk")
+  func failureOfLostClaim() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      let claim = try claim(scene)
+      try scene.spool.cancel(id)
+      #expect { try claim.fail(Failure(kind: .passing, code: 74, text: "the disk is full")) } throws: {
+        ($0 as? QueueError)?.kind == .leaseLost
+      }
+      #expect(try scene.spool.status(of: id).failures.map(\.code) == [130])
+    }
+  }
+
+  @Test("an outage in which nobody could look is nobody's silence")
+  func outage() throws {
+    try QueueScene.with { scene in
+      try scene.submit(1)
+      let claim = try claim(scene)
+      var observer = LeaseObserver(scene.spool, expiry: .seconds(30))
+      let start = SuspendingClock.now
+      for seconds in [0, 500, 509] { #expect(try observer.look(except: [], now: start + .seconds(seconds)).isEmpty) }
+      try claim.beat()
+      for seconds in [515, 525, 535] { #expect(try observer.look(except: [], now: start + .seconds(seconds)).isEmpty) }
+      #expect(claim.isHeld)
+      #expect(try observer.look(except: [], now: start + .seconds(545)).count == 1)
+    }
+  }
+
+  @Test("a job whose result stands cannot be cancelled")
+  func cancelCommitted() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      let claim = try claim(scene)
+      try write("mine", for: claim)
+      #expect(try scene.spool.results.commit(claim.staging.appendingPathComponent(ResultsTree.manifestName), of: id))
+      #expect(throws: QueueError.self) { try scene.spool.cancel(id) }
+      try claim.commit()
+      #expect(try scene.spool.state(of: id) == .done)
+    }
+  }
+
+  @Test("a disk that does not answer makes no job unknown, and no result uncommitted")
+  func silentDisk() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      // A link to itself: the system says neither that something is there nor that it is not.
+      for place in [scene.spool.folder(of: id), scene.spool.results.manifest(of: id).deletingLastPathComponent()] {
+        try? FileManager.default.removeItem(at: place)
+        try FileManager.default.createSymbolicLink(at: place, withDestinationURL: place)
+      }
+      #expect(throws: FileError.self) { try scene.spool.job(id) }
+      #expect(throws: FileError.self) { try scene.spool.results.isCommitted(id) }
+      let staging = scene.spool.results.root.appendingPathComponent(".staging/attempt")
+      try FileManager.default.createDirectory(at: staging, withIntermediateDirectories: true)
+      try Data("{}".utf8).write(to: staging.appendingPathComponent(ResultsTree.manifestName))
+      #expect(throws: FileError.self) { try scene.spool.results.discard(staging, of: id) }
+      #expect(FolderChanges.exists(staging))
+    }
+  }
+
   @Test("a worker that beats keeps its claim, however long it takes")
   func heartbeat() throws {
     try QueueScene.with { scene in
@@ -117,7 +178,7 @@ struct ClaimTests {
       var now = SuspendingClock.now
       for _ in 0..<10 {
         try claim.beat()
-        #expect(try observer.look(except: [], now: now).taken.isEmpty)
+        #expect(try observer.look(except: [], now: now).isEmpty)
         now += .seconds(29)
       }
       #expect(claim.isHeld)

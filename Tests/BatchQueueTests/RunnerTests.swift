@@ -61,10 +61,12 @@ struct RunnerTests {
       #expect(status.state == .failed && status.attempt == 2)
       #expect((50...60).contains(status.waits ?? 0))
       _ = try scene.runner().run()
-      #expect(try scene.spool.status(of: id).failures.count == 1)
+      #expect(try scene.spool.status(of: id).failures.map(\.attempt) == [1])
+      // What the operator takes up again starts with a clean record, and goes on counting attempts.
       try scene.spool.retry(id)
+      #expect(try scene.spool.status(of: id).failures.isEmpty)
       _ = try scene.runner().run()
-      #expect(try scene.spool.status(of: id).failures.count == 2)
+      #expect(try scene.spool.status(of: id).failures.map(\.attempt) == [2])
     }
   }
 
@@ -138,6 +140,42 @@ struct RunnerTests {
       try scene.spool.retry(id)
       let status = try scene.spool.status(of: id)
       #expect(status.state == .ready && status.attempt == 2 && status.failures.isEmpty)
+    }
+  }
+
+  @Test("a process that never came so far as to listen costs no case an attempt that counts")
+  func falseStart() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      var options = RunnerOptions()
+      options.minimumFreeSpace = 0
+      let broken = ServerLaunch(executable: "/bin/sh", arguments: ["-c", "echo no such setting >&2; exit 78"])
+      #expect {
+        _ = try QueueRunner(scene.spool, launch: broken, options: options).run()
+      } throws: {
+        "\($0)".contains("no such setting")
+      }
+      let status = try scene.spool.status(of: id)
+      #expect(status.state == .ready && status.failures.isEmpty)
+      #expect(try scene.runner().run().committed == [id])
+    }
+  }
+
+  @Test("an inbox that cannot be read any more ends a sweep after what can be computed")
+  func troubledSource() throws {
+    final class Unreadable: DropSource {
+      func look() throws -> [IntakeRequest] { throw FileError(.notFound, "cannot read the folder") }
+      func hear(_ reply: IntakeReply, about request: IntakeRequest) {}
+      let pending = 0
+      let interval = Duration.milliseconds(1)
+      let hint: Int32 = -1
+    }
+    try QueueScene.with { scene in
+      let jobs = try (1...3).map { try scene.submit($0) }
+      var committed: [JobID] = []
+      let runner = try scene.runner(source: Unreadable()) { if case .committed(let id, _) = $0 { committed.append(id) } }
+      #expect(throws: FileError.self) { try runner.run() }
+      #expect(committed == jobs)
     }
   }
 }

@@ -130,6 +130,16 @@ struct WorkflowTests {
     #expect(workflow.applying(override) == expected)
   }
 
+  @Test func `an override names an installed model and no other file`() throws {
+    for model in ["/models/ct.safetensors", "../ct.safetensors", "a/b"] {
+      let error = #expect(throws: ConfigurationError.self) {
+        try WorkflowOverride(yaml: Data("seed: 1\nmodel: \(model)\n".utf8), name: "x.pellucid.yaml")
+      }
+      #expect(error?.description.contains("2") == true)
+    }
+    #expect(try WorkflowOverride(yaml: Data("model: ct-denoise\n".utf8), name: "x.pellucid.yaml").model == "ct-denoise")
+  }
+
   @Test func `an override can change every key of the treatment`() throws {
     let body = Self.whole.split(separator: "\n").dropFirst(3).joined(separator: "\n")
     let override = try WorkflowOverride(yaml: Data(body.utf8), name: "x.pellucid.yaml")

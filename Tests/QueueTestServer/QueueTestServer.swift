@@ -19,6 +19,7 @@ enum QueueTestServer {
     guard arguments.count > 2, let parent = Int32(arguments[2]), cposix_die_with_parent(parent) == 0,
       let spool = try? Spool(at: URL(fileURLWithPath: arguments[1]))
     else { exit(2) }
+    say(.ready)
     while let line = readLine() {
       guard let request = try? JSONDecoder().decode(ServerRequest.self, from: Data(line.utf8)) else { continue }
       switch request {
