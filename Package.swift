@@ -153,6 +153,9 @@ let package = Package(
       ],
       swiftSettings: numeric),
     .testTarget(
+      name: "CasesTests", dependencies: ["Cases", "BatchQueue", "Provenance", "DurableFiles", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
       name: "TrainingTests",
       dependencies: [
         "Training", "Models", "NeuralNet", "Diffusion", "Volumes", "Transforms", "TensorCore", "DurableFiles",

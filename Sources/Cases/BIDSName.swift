@@ -1,8 +1,13 @@
 import DurableFiles
 import Foundation
 
-/// The place and name of an image in a BIDS dataset, such as `sub-01/ses-2/anat/sub-01_ses-2_run-1_T1w.nii.gz`
-/// (BIDS 1.11.1, "File name structure").
+/// The place and name of a raw image in a BIDS dataset, such as `sub-01/ses-2/anat/sub-01_ses-2_run-1_T1w.nii.gz`
+/// (BIDS 1.11.1, "Filenames" and "Magnetic Resonance Imaging").
+///
+/// Only images are known whose results can say all that the standard asks of them: structural images, maps, and what scanners
+/// compute from diffusion. Others need facts of their acquisition in their sidecars (PET, perfusion, functional series), or
+/// tables beside them (diffusion series), or are not in the standard (CT); what was preprocessed before (`space-`, `res-`,
+/// `desc-`) may be stripped of its skull, and nothing here knows.
 struct BIDSName: Codable, Equatable {
   /// Folders from the dataset's root: subject, at will session, data type.
   let folders: [String]
@@ -18,31 +23,78 @@ struct BIDSName: Codable, Equatable {
     guard path.isText, (3...4).contains(path.names.count) else { return nil }
     let names = path.names.map { String(decoding: $0, as: UTF8.self) }
     let folders = Array(names.dropLast())
-    guard let match = names.last?.wholeMatch(of: /((?:[a-z]+-[A-Za-z0-9+]+_)+)([A-Za-z0-9]+)(\.nii(?:\.gz)?)/),
-      folders[0].wholeMatch(of: /sub-[A-Za-z0-9+]+/) != nil,
-      folders.count == 2 || folders[1].wholeMatch(of: /ses-[A-Za-z0-9+]+/) != nil,
-      folders.last!.wholeMatch(of: /[a-z]+/) != nil
+    // A longer name is legal, and leaves no room for what a derivative adds to it.
+    guard let name = names.last, name.utf8.count <= 200,
+      let match = name.wholeMatch(of: /((?:[a-z]+-[A-Za-z0-9+]+_)+)([A-Za-z0-9]+)(\.nii(?:\.gz)?)/)
     else { return nil }
     let entities = match.1.split(separator: "_").map(String.init)
+    let suffix = String(match.2)
+    guard Kind.of(suffix, in: folders.last ?? "")?.allows(entities) == true else { return nil }
     // A file lies where its name says.
-    guard entities.first == folders[0], folders.count == 2 || entities.dropFirst().first == folders[1] else {
-      return nil
-    }
+    let named = entities.prefix { $0.hasPrefix("sub-") || $0.hasPrefix("ses-") }
+    guard named.first?.hasPrefix("sub-") == true, folders.dropLast().elementsEqual(named) else { return nil }
     self.folders = folders
     self.entities = entities
-    suffix = String(match.2)
+    self.suffix = suffix
     ending = String(match.3)
   }
 
   /// Its path below the dataset's root.
   var path: String { (folders + [(entities + [suffix]).joined(separator: "_") + ending]).joined(separator: "/") }
 
-  /// The name of a derivative, without an ending: `desc` comes last and is never a raw name's.
+  /// The path of a derivative, without an ending: `desc` is the last entity, and no raw name has it.
   func derivative(_ description: String) -> String {
-    let kept = entities.filter { !$0.hasPrefix("desc-") }
-    return (folders + [(kept + ["desc-\(description)", suffix]).joined(separator: "_")]).joined(separator: "/")
+    (folders + [(entities + ["desc-\(description)", suffix]).joined(separator: "_")]).joined(separator: "/")
   }
 
   /// Whether a folder is the root of a BIDS dataset.
   static func isDataset(_ folder: BoundFolder) -> Bool { folder.holds(RelativePath("dataset_description.json")) }
+}
+
+/// Images with one set of rules for their names.
+private struct Kind {
+  /// The data type: the folder that they lie in.
+  let folder: String
+  let suffixes: Set<String>
+  /// Keys of the entities that they may have, in the standard's order.
+  let keys: [String]
+
+  private static let all = [
+    Kind(
+      folder: "anat",
+      suffixes: [
+        "T1w", "T2w", "PDw", "T2starw", "FLAIR", "inplaneT1", "inplaneT2", "PDT2", "angio", "T2star", "FLASH", "PD",
+      ], keys: ["sub", "ses", "task", "acq", "ce", "rec", "run", "echo", "part", "chunk"]),
+    Kind(
+      folder: "anat",
+      suffixes: [
+        "T1map", "T2map", "T2starmap", "R1map", "R2map", "R2starmap", "PDmap", "MTRmap", "MTsat", "UNIT1", "T1rho",
+        "MWFmap", "MTVmap", "Chimap", "S0map", "M0map",
+      ], keys: ["sub", "ses", "task", "acq", "ce", "rec", "run", "chunk"]),
+    Kind(
+      folder: "dwi", suffixes: ["ADC", "FA", "S0map", "expADC", "trace"],
+      keys: ["sub", "ses", "acq", "rec", "dir", "run", "chunk"]),
+  ]
+
+  static func of(_ suffix: String, in folder: String) -> Kind? {
+    all.first { $0.folder == folder && $0.suffixes.contains(suffix) }
+  }
+
+  /// Whether entities are of known keys, each once, in order, with values of their kind.
+  func allows(_ entities: [String]) -> Bool {
+    var rest = keys[...]
+    return entities.allSatisfy { entity in
+      guard let dash = entity.firstIndex(of: "-"), let place = rest.firstIndex(of: String(entity[..<dash])) else {
+        return false
+      }
+      let key = rest[place]
+      rest = rest[(place + 1)...]
+      let value = entity[entity.index(after: dash)...]
+      return switch key {
+      case "run", "echo", "chunk": value.utf8.allSatisfy { (48...57).contains($0) }
+      case "part": ["mag", "phase", "real", "imag"].contains(value)
+      default: true
+      }
+    }
+  }
 }

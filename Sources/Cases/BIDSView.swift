@@ -62,11 +62,12 @@ public enum BIDSView {
     guard let image = manifest.outputs.first(where: { $0.role == "image" && !$0.name.contains("/") }) else {
       return false
     }
+    // The name of a synthetic image must say which contrast or resolution was made, and no record does.
+    guard !manifest.marking.synthetic else { return false }
     let source = results.caseFolder(of: job).appendingPathComponent(image.name)
     let ending = Manifest.ending(of: source)
     // Two treatments of one image have two names: the second one's tells which job it is.
-    let word = manifest.marking.synthetic ? "synth" : "denoised"
-    for description in [word, word + String(job.description.prefix(8))] {
+    for description in ["denoised", "denoised" + String(job.description.prefix(8))] {
       let stem = results.root.appendingPathComponent(place.name.derivative(description))
       let target = stem.deletingLastPathComponent().appendingPathComponent(stem.lastPathComponent + ending)
       if FolderChanges.exists(target) {

@@ -6,26 +6,10 @@ import Testing
 enum JSONSchemaValidator {
   /// What is wrong with each file, by path, nothing for valid ones; installs the validator if need be.
   static func errors(_ schema: URL, _ files: [URL]) throws -> [String: [String]] {
-    let setup = try run(Repository.root.appendingPathComponent("Workflows/setup.sh").path, ["--tests"])
-    try #require(setup.code == 0, "the validator could not be installed")
-    let python = Repository.root.appendingPathComponent(".build/test-venv/bin/python").path
     let script = Repository.root.appendingPathComponent("Workflows/validators/json_schema.py").path
-    let outcome = try run(python, [script, schema.path] + files.map(\.path))
+    let outcome = try Validators.run("python", [script, schema.path] + files.map(\.path))
     try #require(outcome.code == 0, "the validator failed")
     return try JSONDecoder().decode([String: [String]].self, from: outcome.output)
-  }
-
-  private static func run(_ path: String, _ arguments: [String]) throws -> (code: Int32, output: Data) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: path)
-    process.arguments = arguments
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let data = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, data)
   }
 }
 
