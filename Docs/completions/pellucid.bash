@@ -188,7 +188,7 @@ _pellucid_batch() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --fail-fast --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime --spool)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime --log-format --progress --spool)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -268,6 +268,14 @@ _pellucid_batch() {
         return
         ;;
     '--max-runtime')
+        return
+        ;;
+    '--log-format')
+        __pellucid_add_completions -W 'text'$'\n''json'
+        return
+        ;;
+    '--progress')
+        __pellucid_add_completions -W 'auto'$'\n''plain'$'\n''json'$'\n''none'
         return
         ;;
     '--spool')
@@ -453,7 +461,7 @@ _pellucid_enqueue() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime --log-format --progress)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -536,6 +544,14 @@ _pellucid_enqueue() {
         return
         ;;
     '--max-runtime')
+        return
+        ;;
+    '--log-format')
+        __pellucid_add_completions -W 'text'$'\n''json'
+        return
+        ;;
+    '--progress')
+        __pellucid_add_completions -W 'auto'$'\n''plain'$'\n''json'$'\n''none'
         return
         ;;
     esac
@@ -711,7 +727,7 @@ _pellucid_plan() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --fail-fast --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime --log-format --progress)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -794,6 +810,14 @@ _pellucid_plan() {
         return
         ;;
     '--max-runtime')
+        return
+        ;;
+    '--log-format')
+        __pellucid_add_completions -W 'text'$'\n''json'
+        return
+        ;;
+    '--progress')
+        __pellucid_add_completions -W 'auto'$'\n''plain'$'\n''json'$'\n''none'
         return
         ;;
     esac
@@ -1019,7 +1043,7 @@ _pellucid_run() {
         return
         ;;
     '--progress')
-        __pellucid_add_completions -W 'auto'$'\n''plain'$'\n''none'
+        __pellucid_add_completions -W 'auto'$'\n''plain'$'\n''json'$'\n''none'
         return
         ;;
     esac
@@ -1090,7 +1114,7 @@ _pellucid_watch() {
     repeating_flags=()
     non_repeating_flags=(--init --once --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--inbox --results --poll --settle --ready --on-done --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime)
+    non_repeating_options=(--inbox --results --poll --settle --ready --on-done --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime --log-format --progress)
     __pellucid_offer_flags_options 0
 
     # Offer option value completions
@@ -1148,6 +1172,14 @@ _pellucid_watch() {
     '--max-runtime')
         return
         ;;
+    '--log-format')
+        __pellucid_add_completions -W 'text'$'\n''json'
+        return
+        ;;
+    '--progress')
+        __pellucid_add_completions -W 'auto'$'\n''plain'$'\n''json'$'\n''none'
+        return
+        ;;
     esac
 }
 
@@ -1155,7 +1187,7 @@ _pellucid_worker() {
     repeating_flags=()
     non_repeating_flags=(--drain --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime)
+    non_repeating_options=(--spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime --log-format --progress)
     __pellucid_offer_flags_options 0
 
     # Offer option value completions
@@ -1191,6 +1223,14 @@ _pellucid_worker() {
         return
         ;;
     '--max-runtime')
+        return
+        ;;
+    '--log-format')
+        __pellucid_add_completions -W 'text'$'\n''json'
+        return
+        ;;
+    '--progress')
+        __pellucid_add_completions -W 'auto'$'\n''plain'$'\n''json'$'\n''none'
         return
         ;;
     esac

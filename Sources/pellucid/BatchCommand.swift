@@ -28,6 +28,7 @@ struct BatchCommand: ParsableCommand {
   @Flag(help: "Stop at the first case that is given up.") var failFast = false
 
   func run() throws {
+    flags.startLog()
     let settings = try flags.settings()
     let requests = try cases.requests(settings)
     let spool = try Spool(for: URL(fileURLWithPath: results), at: spool.map { URL(fileURLWithPath: $0) })
@@ -39,7 +40,6 @@ struct BatchCommand: ParsableCommand {
     let json = try report.json()
     try AtomicFile.write(Data((json + "\n").utf8), to: spool.results.root.appendingPathComponent("batch.json"))
     if flags.json { print(json) }
-    try report.leave(stoppedBy: StopRequest.signal)
-    if !flags.quiet { Terminal.say("pellucid: \(report.committed) committed") }
+    try report.leave(stoppedBy: StopRequest.signal, quiet: flags.quiet)
   }
 }

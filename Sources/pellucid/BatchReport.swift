@@ -81,21 +81,31 @@ struct BatchReport: Encodable {
   /// Ends with the code that fits; returns where all is well.
   ///
   /// Where others go on with what waits (the next sweep, another worker), waiting is no failure.
-  func leave(stoppedBy signal: Int32, mayWait: Bool = false) throws {
+  func leave(stoppedBy signal: Int32, mayWait: Bool = false, quiet: Bool = true) throws {
     if signal != 0 {
-      Terminal.say("pellucid: stopped; \(committed) committed, what was begun was given back")
+      end(128 + signal, "stopped; \(committed) committed, what was begun was given back")
       throw ExitCode(128 + signal)
     }
     if let outOfSpace {
-      Terminal.say("pellucid: error: \(outOfSpace); \(waiting) cases wait")
+      end(ExitStatus.inputOutput.rawValue, "error: \(outOfSpace); \(waiting) cases wait")
       throw ExitCode(ExitStatus.inputOutput.rawValue)
     }
-    guard failed > 0 || waiting > 0 && !mayWait else { return }
+    guard failed > 0 || waiting > 0 && !mayWait else {
+      if !quiet { end(0, "\(committed) committed") }
+      return
+    }
     let codes = Set(cases.filter { $0.code != 0 }.map(\.code))
-    Terminal.say(
-      "pellucid: \(committed) committed, \(failed) failed, \(waiting) waiting; `pellucid queue ls` and `queue show` say why"
-    )
     // All failed in one way: that way's code says more than "some".
-    throw ExitCode(committed == 0 && waiting == 0 && codes.count == 1 ? Int32(codes.first!) : 8)
+    let code = committed == 0 && waiting == 0 && codes.count == 1 ? Int32(codes.first!) : 8
+    end(
+      code,
+      "\(committed) committed, \(failed) failed, \(waiting) waiting; `pellucid queue ls` and `queue show` say why")
+    throw ExitCode(code)
+  }
+
+  private func end(_ code: Int32, _ sentence: String) {
+    Event(
+      "ended", with: [("code", code), ("committed", committed), ("failed", failed), ("waiting", waiting)], sentence
+    ).tell()
   }
 }

@@ -20,6 +20,7 @@ struct EnqueueCommand: ParsableCommand {
   @OptionGroup(title: "Work") var flags: WorkerFlags
 
   func run() throws {
+    flags.startLog()
     let settings = try flags.settings()
     let requests = try cases.requests(settings)
     let spool = try Spool(for: URL(fileURLWithPath: results), at: spool.map { URL(fileURLWithPath: $0) })

@@ -116,17 +116,21 @@ enum ExitStatus: Int32 {
       Terminal.say("pellucid: \(stop)")
       Foundation.exit(128 + stop.signal)
     }
+    // What a command chose itself it has told.
+    if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
     if let status = ExitStatus(error) {
-      Terminal.say("pellucid: error: \(oneLine(error))")
+      // People who gave a path want to read which one; a log must not hold it.
+      let text = (error as? FileError)?.withoutName ?? oneLine(error)
+      Event("error", with: [("code", status.rawValue), ("text", text)], "error: \(oneLine(error))").tell()
       Foundation.exit(status.rawValue)
     }
-    if !(error is ExitCode), Pellucid.exitCode(for: error) == .validationFailure {
+    if Pellucid.exitCode(for: error) == .validationFailure {
       let message = oneLine(Pellucid.message(for: error)).trimmingCharacters(in: CharacterSet(charactersIn: ". "))
       Terminal.say("pellucid: error: \(message); see `\(helpCommand)`")
       Foundation.exit(usage.rawValue)
     }
-    // Help, version, and codes that a command chose itself.
-    guard Pellucid.exitCode(for: error) == .failure && !(error is ExitCode) else { Pellucid.exit(withError: error) }
+    // Help and version.
+    guard Pellucid.exitCode(for: error) == .failure else { Pellucid.exit(withError: error) }
     Terminal.say("pellucid: error: \(oneLine(error)); this is a bug in pellucid, please report it")
     Foundation.exit(ExitStatus.software.rawValue)
   }
@@ -148,28 +152,5 @@ struct Interruption: Error, CustomStringConvertible {
   let signal: Int32
   var description: String {
     "stopped by \(signal == SIGINT ? "SIGINT" : signal == SIGTERM ? "SIGTERM" : "signal \(signal)"); nothing was written"
-  }
-}
-
-/// What people read: stderr.
-enum Terminal {
-  /// Writes a line to stderr; what could steer a terminal is spelled out.
-  static func say(_ line: String) {
-    let lines = line.split(separator: "\n", omittingEmptySubsequences: false).map { FileError.printable(String($0)) }
-    put(lines.joined(separator: "\n") + "\n")
-  }
-
-  /// Writes text to stderr as it is; a stderr that is closed or full must not decide how a run ends.
-  static func put(_ text: String) {
-    var text = text
-    text.withUTF8 { bytes in
-      var done = 0
-      while done < bytes.count {
-        let count = write(STDERR_FILENO, bytes.baseAddress! + done, bytes.count - done)
-        if count < 0, errno == EINTR { continue }
-        if count <= 0 { return }
-        done += count
-      }
-    }
   }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import BatchQueue
 import Configuration
 import Diffusion
 import DurableFiles
@@ -67,9 +68,13 @@ struct RunCommand: AsyncParsableCommand {
     guard !dryRun else { return try show(pipeline.plan()) }
     let display = ProgressDisplay(progress)
     let watch = StopWatch()
+    var job: JobID?
     let outcome: RunOutcome
     do {
-      outcome = try pipeline.run { event in try handle(event, display, watch) }
+      outcome = try pipeline.run { event in
+        if case .planned(let plan) = event { job = JobID(key: plan.jobKey) }
+        try handle(event, job, display, watch)
+      }
       watch.end()
     } catch {
       watch.end()
@@ -94,7 +99,7 @@ struct RunCommand: AsyncParsableCommand {
 
   // MARK: What people see
 
-  private func handle(_ event: RunEvent, _ display: ProgressDisplay, _ watch: StopWatch) throws {
+  private func handle(_ event: RunEvent, _ job: JobID?, _ display: ProgressDisplay, _ watch: StopWatch) throws {
     switch event {
     case .warning(let text):
       display.close()
@@ -102,7 +107,7 @@ struct RunCommand: AsyncParsableCommand {
     case .planned(let plan):
       if verbose { for line in Self.lines(plan) { Terminal.say(line) } }
       watch.computingStarted()
-    case .evaluated(let done, let total): display.show(done, of: total)
+    case .evaluated(let done, let total): display.show(done, of: total, job: progress == .json ? job : nil)
     case .writing: watch.computingEnded()
     }
     try watch.check()

@@ -40,6 +40,7 @@ struct WatchCommand: ParsableCommand {
   }
 
   func run() throws {
+    flags.startLog()
     let inbox = URL(fileURLWithPath: inbox)
     if initialise {
       let isNew = try InboxMarker.make(in: inbox)
@@ -59,7 +60,7 @@ struct WatchCommand: ParsableCommand {
       source)
     let report = BatchReport(summary, spool)
     if flags.json { print(try report.json()) }
-    try report.leave(stoppedBy: StopRequest.signal, mayWait: true)
+    try report.leave(stoppedBy: StopRequest.signal, mayWait: true, quiet: flags.quiet)
   }
 }
 

@@ -19,12 +19,13 @@ struct WorkerCommand: ParsableCommand {
   @OptionGroup(title: "Work") var flags: WorkerFlags
 
   func run() throws {
+    flags.startLog()
     let spool = try Spool(at: URL(fileURLWithPath: spool))
     let summary = try QueueRun(
       spool: spool, flags: flags, settings: try flags.settings(), goal: drain ? .drained : .forever
     ).run()
     let report = BatchReport(summary, spool)
     if flags.json { print(try report.json()) }
-    try report.leave(stoppedBy: StopRequest.signal, mayWait: true)
+    try report.leave(stoppedBy: StopRequest.signal, mayWait: true, quiet: flags.quiet)
   }
 }

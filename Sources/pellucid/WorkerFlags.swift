@@ -40,6 +40,14 @@ struct WorkerFlags: ParsableArguments {
   var maxRuntime: Duration?
   @Flag(help: "Print a summary as JSON on stdout.") var json = false
   @Flag(name: .shortAndLong, help: "Say only what needs somebody.") var quiet = false
+  @Option(help: "How stderr is written: text, or json with one object for each change of state.")
+  var logFormat = LogFormat.text
+  @Option(
+    help: "Progress on stderr: auto, plain (a line every 30 s), json (one object for each evaluation told of), none.")
+  var progress = ProgressStyle.auto
+
+  /// Has everything said as it is wanted; the first thing that a command does.
+  func startLog() { LogFormat.inForce = logFormat }
 
   /// The settings in force, with these flags on top, and those that only one command has.
   func settings(_ more: [Settings.Key: String?] = [:]) throws -> Settings {
