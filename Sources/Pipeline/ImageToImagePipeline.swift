@@ -109,7 +109,7 @@ public struct ImageToImagePipeline: Sendable {
     var files = staged.flatMap(\.files)
     if request.report || request.thumbnail != nil {
       try tell(.writing)
-      let page = page(input.volume, restoration.voxels, restoration.deviation, numbers, manifest, unit: job.unit)
+      let page = page(input.volume, restoration.voxels, restoration.deviation, numbers, manifest)
       do {
         for extra in try stageExtras(page, site.policy) {
           files.append(extra.file)
@@ -128,13 +128,11 @@ public struct ImageToImagePipeline: Sendable {
   }
 
   private func page(
-    _ before: Volume, _ after: Tensor, _ deviation: Tensor?, _ numbers: ReportNumbers, _ manifest: Manifest,
-    unit: String
+    _ before: Volume, _ after: Tensor, _ deviation: Tensor?, _ numbers: ReportNumbers, _ manifest: Manifest
   ) -> ReportPage {
     ReportPage(
       before: before, after: after, deviation: deviation, numbers: numbers, manifest: manifest,
-      command: request.command,
-      unit: unit, viewer: request.viewer)
+      command: request.command, viewer: request.viewer)
   }
 
   /// The report and the small picture on the disk, as far as they are asked for, before they get their names.
@@ -223,10 +221,10 @@ public struct ImageToImagePipeline: Sendable {
     let after = try VolumeFile.read(request.output).voxels
     let deviation = request.options.samples > 1 ? try VolumeFile.read(request.deviationURL).voxels : nil
     let numbers = ReportNumbers(before: input.volume.voxels, after: after)
-    let unit = PlannedJob.unit(of: request.model.card)
-    let html = try page(input.volume, after, deviation, numbers, manifest, unit: unit).html()
-    try AtomicFile.write(html, to: request.reportURL, ifExists: .replace)
     var complete = manifest
+    complete.qc.unit = PlannedJob.unit(of: request.model.card, input.volume.header.format)
+    let html = try page(input.volume, after, deviation, numbers, complete).html()
+    try AtomicFile.write(html, to: request.reportURL, ifExists: .replace)
     complete.outputs.append(
       FileRecord(
         role: "report", name: name, sha256: ContentDigest.sha256(of: html), bytes: html.count, format: "html"))

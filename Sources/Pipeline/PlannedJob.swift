@@ -49,7 +49,7 @@ struct PlannedJob {
       volume.header.warnings + request.model.warnings.map { "W-MODEL: \($0)" }
       + check.warnings.map { "W-ENVELOPE: \($0)" } + check.refusals.map { "W-FORCED: \($0)" }
     envelope = EnvelopeRecord(inside: check.isInside, reasons: check.refusals + check.warnings)
-    unit = Self.unit(of: card)
+    unit = Self.unit(of: card, volume.header.format)
     parameters = try Self.parameters(request, options)
     key = try Manifest.jobKey(
       inputs: inputs, weightsSha256: request.model.sha256, parameters: parameters,
@@ -67,10 +67,11 @@ struct PlannedJob {
       jobKey: key)
   }
 
-  /// Voxel values have a unit that can be named only where the model works in HU.
-  static func unit(of card: ModelCard) -> String {
-    if case .window = card.intensity, card.envelope.modality == "CT" { return "HU" }
-    return ""
+  /// Voxel values have a unit with a name where the card's window is one of CT: HU. All others are arbitrary: a PNG's
+  /// grey levels, and what is scaled by percentiles or by a container's range.
+  static func unit(of card: ModelCard, _ format: VolumeFileFormat) -> String {
+    if case .window = card.intensity, card.envelope.modality == "CT", format != .png { return "HU" }
+    return "a.u."
   }
 
   /// Everything that the result depends on besides inputs and weights.
@@ -109,7 +110,8 @@ struct PlannedJob {
         algorithm: "philox4x32-10, Box-Muller", seed: request.options.seed,
         keying: "(seed, sample, draw, plane, pixel)"),
       inputs: input.records, outputs: outputs,
-      qc: QualityControl(metrics: metrics.filter { $0.value.isFinite }, flags: flags, envelope: envelope),
+      qc: QualityControl(
+        metrics: metrics.filter { $0.value.isFinite }, unit: unit, flags: flags, envelope: envelope),
       environment: .current(
         isa: ComputeBackend.instructionSet.rawValue, blasCore: ComputeBackend.blasCore, threads: Parallel.threadCount,
         memoryCap: request.memoryLimit),

@@ -176,14 +176,18 @@ public struct GeometryRecord: Codable, Sendable, Equatable {
 public struct QualityControl: Codable, Sendable, Equatable {
   /// Figures by name.
   public var metrics: [String: Double]
+  /// Unit of the voxel values and of the figures about them: `HU`, or `a.u.` where the image's own has no name; nil in
+  /// manifests that were written before it was recorded.
+  public var unit: String?
   /// Remarks such as `W-SHEAR: …`.
   public var flags: [String]
   /// Whether the input is one that the model is meant for.
   public var envelope: EnvelopeRecord
 
   /// A record from its parts.
-  public init(metrics: [String: Double], flags: [String], envelope: EnvelopeRecord) {
+  public init(metrics: [String: Double], unit: String?, flags: [String], envelope: EnvelopeRecord) {
     self.metrics = metrics
+    self.unit = unit
     self.flags = flags
     self.envelope = envelope
   }

@@ -3,7 +3,7 @@ import Foundation
 /// Which figures of which cases stand out from those of their kind.
 ///
 /// The robust z of Iglewicz and Hoaglin (1993): 0.6745 (x − median) / MAD, an outlier beyond 3.5. Cases are compared with
-/// those of the same model and sampler only; fewer than eight of them say nothing.
+/// those of the same model, sampler and unit only; fewer than eight of them say nothing.
 struct CohortOutliers {
   /// The greatest magnitude that is not remarkable.
   static let limit = 3.5
@@ -15,7 +15,7 @@ struct CohortOutliers {
   init(_ rows: [CohortRow]) {
     var marks = [[String: Double]](repeating: [:], count: rows.count)
     let groups = Dictionary(grouping: rows.indices.filter { rows[$0].state == .done }) {
-      "\(rows[$0].model ?? "")\u{0}\(rows[$0].sampler ?? "")"
+      "\(rows[$0].model ?? "")\u{0}\(rows[$0].sampler ?? "")\u{0}\(rows[$0].unit ?? "")"
     }
     for group in groups.values {
       for figure in QualityFigure.all {

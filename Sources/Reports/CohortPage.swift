@@ -41,13 +41,16 @@ struct CohortPage {
   // MARK: Figures
 
   private var plots: String {
-    let drawn = Self.figures.compactMap { figure -> String? in
-      let points = rows.indices.compactMap { index in
-        rows[index].metrics[figure.metric].map {
-          CohortPlot.Point(value: $0, row: rows[index].caseID, isOutlier: outliers.marks[index][figure.metric] != nil)
+    let drawn = Self.figures.flatMap { figure in
+      // Values of different units have no axis in common.
+      (figure.isIntensity ? units : ["no unit"]).compactMap { unit -> String? in
+        let points = rows.indices.filter { !figure.isIntensity || Self.unit(of: rows[$0]) == unit }.compactMap { index in
+          rows[index].metrics[figure.metric].map {
+            CohortPlot.Point(value: $0, row: rows[index].caseID, isOutlier: outliers.marks[index][figure.metric] != nil)
+          }
         }
+        return points.count > 1 ? CohortPlot(figure: figure, unit: unit, points: points).svg : nil
       }
-      return points.count > 1 ? CohortPlot(figure: figure, points: points).svg : nil
     }
     guard !drawn.isEmpty else { return "" }
     return """
@@ -57,12 +60,18 @@ struct CohortPage {
       """
   }
 
+  /// Units of the cases that have figures, in order.
+  private var units: [String] { Set(rows.filter { !$0.metrics.isEmpty }.map(Self.unit)).sorted() }
+
+  private static func unit(of row: CohortRow) -> String { row.unit ?? "unit not recorded" }
+
   // MARK: Rows
 
   private var table: String {
+    let unit = units.count == 1 ? ", \(units[0].replacing(" ", with: "\u{A0}"))" : ""
     let titles =
       [("Case", "text"), ("State", "text")]
-      + Self.figures.map { ("\($0.title)\($0.isIntensity ? ", HU\u{A0}or\u{A0}a.u." : "")", "number") }
+      + Self.figures.map { ("\($0.title)\($0.isIntensity ? unit : "")", "number") }
       + [("Time, s", "number"), ("Remarks", "text"), ("Model", "text")]
     let head = titles.enumerated().map { index, title in
       "<th scope=\"col\"\(index == 0 ? " aria-sort=\"ascending\"" : "")><button type=\"button\" data-kind=\"\(title.1)\">\(escaped(title.0))</button></th>"
@@ -92,7 +101,9 @@ struct CohortPage {
       }
       let z = marks[figure.metric]
       let mark = z.map { " class=\"alert\" title=\"robust z \(brief($0))\"" } ?? ""
-      cells.append("<td data-v=\"\(String(format: "%.6g", value))\"\(mark)>\(brief(value))\(z == nil ? "" : " ▲")</td>")
+      let unit = figure.isIntensity && units.count > 1 ? " \(escaped(Self.unit(of: row)))" : ""
+      cells.append(
+        "<td data-v=\"\(String(format: "%.6g", value))\"\(mark)>\(brief(value))\(unit)\(z == nil ? "" : " ▲")</td>")
     }
     cells.append(row.seconds.map { "<td data-v=\"\(String(format: "%.3f", $0))\">\(brief($0))</td>" } ?? "<td></td>")
     cells.append("<td>\(escaped(row.remarks.joined(separator: ", ")))</td>")

@@ -9,6 +9,8 @@ struct CohortPlot {
     let isOutlier: Bool
   }
   let figure: QualityFigure
+  /// Unit of the values.
+  let unit: String
   let points: [Point]
 
   private static let frame = (left: 16.0, right: 464.0, base: 112.0, height: 140.0)
@@ -23,7 +25,6 @@ struct CohortPlot {
     func position(_ value: Double) -> Double {
       Self.frame.left + (value - low) / (high - low) * (Self.frame.right - Self.frame.left)
     }
-    let unit = figure.isIntensity ? "HU or a.u." : "no unit"
     return """
       <figure class="chart"><svg viewBox="0 0 480 140" role="img" aria-label="\(escaped(figure.title)) of \(points.count) \
       cases, from \(short(least)) to \(short(greatest)) (\(unit))">\(ticks(low, high, position))\(dots(position))</svg>

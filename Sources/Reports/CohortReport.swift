@@ -44,7 +44,7 @@ public enum CohortReport {
     let table = CohortTable(rows: all, outliers: outliers)
     // The page comes last: it is what people open, and then the tables beside it are as new.
     let files = [
-      ("cohort.json", try CohortTable.descriptions), ("cohort.tsv", table.tsv),
+      ("cohort.json", try table.descriptions), ("cohort.tsv", table.tsv),
       ("index.html", CohortPage(rows: all, outliers: outliers).html()),
     ]
     for (name, data) in files { try AtomicFile.write(data, to: results.appendingPathComponent(name)) }

@@ -28,6 +28,8 @@ public struct CohortRow: Sendable, Equatable {
   public var remarks: [String]
   /// Figures by the names that manifests use.
   public var metrics: [String: Double]
+  /// Unit of the figures about voxel values: `HU` or `a.u.`; nil where it was not recorded.
+  public var unit: String?
   /// Seconds from start to end.
   public var seconds: Double?
   /// The case's page, relative to the results folder.
@@ -38,7 +40,7 @@ public struct CohortRow: Sendable, Equatable {
   /// A row from its parts.
   public init(
     caseID: String, state: State, reason: String? = nil, model: String? = nil, sampler: String? = nil,
-    remarks: [String] = [], metrics: [String: Double] = [:], seconds: Double? = nil, page: String? = nil,
+    remarks: [String] = [], metrics: [String: Double] = [:], unit: String? = nil, seconds: Double? = nil, page: String? = nil,
     thumbnail: String? = nil
   ) {
     self.caseID = caseID
@@ -48,6 +50,7 @@ public struct CohortRow: Sendable, Equatable {
     self.sampler = sampler
     self.remarks = remarks
     self.metrics = metrics
+    self.unit = unit
     self.seconds = seconds
     self.page = page
     self.thumbnail = thumbnail
@@ -61,7 +64,7 @@ public struct CohortRow: Sendable, Equatable {
     self.init(
       caseID: caseID, state: .done, model: "\(manifest.model.name) \(manifest.model.version)",
       sampler: sampler, remarks: Self.codes(manifest.qc.flags), metrics: manifest.qc.metrics,
-      seconds: steps.read + steps.plan + steps.infer + steps.write + steps.verify, page: page, thumbnail: thumbnail)
+      unit: manifest.qc.unit, seconds: steps.read + steps.plan + steps.infer + steps.write + steps.verify, page: page, thumbnail: thumbnail)
   }
 
   /// `W-SHEAR: the axes are …` → `W-SHEAR`, each once and in order.

@@ -10,9 +10,17 @@ struct CohortTable {
   private struct Column: Sendable {
     let name: String
     let description: String
-    var units: String?
+    var units = Units.none
     var levels: [String: String]?
     let text: @Sendable (CohortRow, [String: Double]) -> String?
+  }
+
+  /// What a column's numbers are counted in.
+  private enum Units: Sendable {
+    case none
+    case named(String)
+    /// That of the voxel values, which each row names.
+    case intensity
   }
 
   private static let columns: [Column] =
@@ -31,14 +39,20 @@ struct CohortTable {
       Column(name: "model", description: "Name and version of the model") { row, _ in row.model },
       Column(name: "sampler", description: "How the model was sampled") { row, _ in row.sampler },
     ]
+    + [
+      Column(
+        name: "unit", description: "Unit of the voxel values and of the figures about them",
+        levels: ["HU": "Hounsfield units", "a.u.": "arbitrary, the image's own"]
+      ) { row, _ in row.unit }
+    ]
     + QualityFigure.all.map { figure in
       Column(
         name: figure.column, description: figure.description,
-        units: figure.isIntensity ? "the image's own (HU for CT)" : "1"
+        units: figure.isIntensity ? .intensity : .named("1")
       ) { row, _ in row.metrics[figure.metric].map(number) }
     }
     + [
-      Column(name: "seconds", description: "Time from start to end", units: "s") { row, _ in row.seconds.map(number) },
+      Column(name: "seconds", description: "Time from start to end", units: .named("s")) { row, _ in row.seconds.map(number) },
       Column(name: "remarks", description: "Codes of the remarks on the case, separated by commas") { row, _ in
         row.remarks.isEmpty ? nil : row.remarks.joined(separator: ",")
       },
@@ -63,12 +77,18 @@ struct CohortTable {
   }
 
   /// The descriptions of the columns.
-  static var descriptions: Data {
+  var descriptions: Data {
     get throws {
+      let named = Set(rows.compactMap(\.unit))
+      let intensity = named.count == 1 ? named.first ?? "" : "the row's: see the column unit"
       var out: [String: [String: JSONText]] = [:]
-      for column in columns {
+      for column in Self.columns {
         var entry: [String: JSONText] = ["Description": .text(column.description)]
-        if let units = column.units { entry["Units"] = .text(units) }
+        switch column.units {
+        case .none: break
+        case .named(let name): entry["Units"] = .text(name)
+        case .intensity: entry["Units"] = .text(intensity)
+        }
         if let levels = column.levels { entry["Levels"] = .map(levels) }
         out[column.name] = entry
       }

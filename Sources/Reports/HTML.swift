@@ -88,5 +88,5 @@ func brief(_ value: Double) -> String {
   String(format: abs(value) >= 100 ? "%.0f" : "%.3g", value == 0 ? 0 : value).replacing("-", with: "−")
 }
 
-/// A number of voxel units with its unit; `a.u.` (arbitrary unit) where the image has none.
-func quantity(_ value: Double, _ unit: String) -> String { "\(short(value)) \(unit.isEmpty ? "a.u." : unit)" }
+/// A number with its unit.
+func quantity(_ value: Double, _ unit: String) -> String { "\(short(value)) \(unit)" }

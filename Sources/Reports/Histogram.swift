@@ -49,7 +49,6 @@ struct Histogram {
       "<path class=\"\(one.style) area\" d=\"\(path(one.counts, top: max(top, 1)))\"/>"
     }
     let keys = series.map { "<span class=\"key \($0.style)\">\(escaped($0.name))</span>" }
-    let unit = unit.isEmpty ? "a.u." : unit
     return """
       <figure class="chart"><svg viewBox="0 0 \(Int(Self.frame.width)) \(Int(Self.frame.height))" role="img" \
       aria-label="\(escaped(title)), from \(short(low)) to \(short(high)) \(escaped(unit))">\(ticks)\(lines.joined())</svg>

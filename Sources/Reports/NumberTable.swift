@@ -22,8 +22,8 @@ struct NumberTable {
     }
     cards.append(
       card(
-        "Removed", "\(brief(numbers.residualDeviation)) <small>\(escaped(unitName))</small>",
-        "standard deviation of before − after; mean \(brief(numbers.residualMean)) \(unitName)"))
+        "Removed", "\(brief(numbers.residualDeviation)) <small>\(escaped(unit))</small>",
+        "standard deviation of before − after; mean \(brief(numbers.residualMean)) \(unit)"))
     cards.append(
       card(
         "Input", envelope.inside ? "inside" : "outside",
@@ -44,14 +44,12 @@ struct NumberTable {
       ],
     ]
     let note =
-      unit.isEmpty ? "<p class=\"hint\">a.u.: arbitrary unit, the image's own; its file does not say which.</p>" : ""
+      unit == "a.u." ? "<p class=\"hint\">a.u.: arbitrary unit, the image's own; its file does not say which.</p>" : ""
     return """
       \(htmlTable(header: ["Figure", "before", "after", "change"], rows, class: "numbers"))
       \(note)<p class="hint">None of these needs a truth to compare with, and none says that the result is right.</p>
       """
   }
-
-  private var unitName: String { unit.isEmpty ? "a.u." : unit }
 
   private func card(_ title: String, _ value: String, _ note: String, style: String = "") -> String {
     "<div><dt>\(escaped(title))</dt><dd class=\"\(style)\">\(value)</dd><dd class=\"note\">\(escaped(note))</dd></div>"
@@ -60,7 +58,7 @@ struct NumberTable {
   private func change(_ pair: [Double]) -> String {
     """
     <span class="before">\(brief(pair[0]))</span> → <span class="after">\(brief(pair[1]))</span> \
-    <small>\(escaped(unitName))</small>
+    <small>\(escaped(unit))</small>
     """
   }
 

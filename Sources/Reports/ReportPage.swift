@@ -23,12 +23,12 @@ public struct ReportPage {
 
   /// A page from what it shows.
   ///
-  /// `after` and `deviation` have the shape of `before.voxels`; `command` repeats the run, with base names for paths;
-  /// `unit` is that of the voxel values, such as `HU`, or empty.
+  /// `after` and `deviation` have the shape of `before.voxels`; `command` repeats the run, with base names for paths; the
+  /// unit of the voxel values is the manifest's.
   /// `viewer` goes into the page together with volumes for it, coarser than the scan where that is needed.
   public init(
     before: Volume, after: Tensor, deviation: Tensor?, numbers: ReportNumbers, manifest: Manifest, command: String,
-    unit: String, viewer: Viewer = .off
+    viewer: Viewer = .off
   ) {
     precondition(after.shape == before.voxels.shape && deviation.map { $0.shape == after.shape } ?? true)
     self.before = before
@@ -37,7 +37,7 @@ public struct ReportPage {
     self.numbers = numbers
     self.manifest = manifest
     self.command = command
-    self.unit = unit
+    unit = manifest.qc.unit ?? "a.u."
     self.viewer = viewer
   }
 

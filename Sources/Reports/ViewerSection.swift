@@ -21,7 +21,7 @@ struct ViewerSection {
     return """
       <section id="viewer" data-low="\(low)" data-high="\(high)" data-reach="\(Double(reach))" \
       data-oriented="\(isOriented)" \
-      data-unit="\(escaped(unit.isEmpty ? "a.u." : unit))"><h2>Look around</h2>
+      data-unit="\(escaped(unit))"><h2>Look around</h2>
       <p class="hint">\(escaped(grid)) Drawn by NiiVue, which this page carries: nothing is loaded from elsewhere.</p>
       <p><button type="button" id="viewer-start">Open the viewer</button> <span class="hint" id="viewer-state" role="status"></span></p>
       <div class="tools"><fieldset><legend>Show</legend>\

@@ -58,6 +58,8 @@ struct ManifestSchemaTests {
       #expect(found.count == files.count)
       for file in files { #expect(found[file.path] == [], "\(file.lastPathComponent)") }
       let first = try object(files[0])
+      let units = try files.map { (try object($0)["qc"] as? [String: Any])?["unit"] as? String }
+      #expect(units == ["HU", "HU", "HU", "a.u.", "HU"], "a PNG's grey levels are no HU")
       let environment = first["environment"] as? [String: Any]
       let slurm = environment?["slurm"] as? [String: Int]
       #expect(slurm == ["job": 17, "arrayTask": 4, "restarts": 1])
@@ -80,7 +82,7 @@ struct ManifestSchemaTests {
         (["parameters", "seed"], -1), (["parameters", "sampler"], "magic"), (["parameters", "secret"], "x"),
         (["parameters", "labels"], []), (["environment", "hostname"], "ward7"), (["environment", "host"], "ward7"),
         (["environment", "isa"], "mmx"), (["marking", "researchUseOnly"], false), (["privacy", "user"], "x"),
-        (["qc", "flags"], ["anything"]), (["inputs"], []), (["outputs"], []),
+        (["qc", "flags"], ["anything"]), (["qc", "unit"], "mSv"), (["inputs"], []), (["outputs"], []),
         (["inputs", "0", "name"], "/home/scan.nii"), (["inputs", "0", "sha256"], "xyz"),
         (["inputs", "0", "path"], "x"), (["inputs", "0", "geometry"], nil),
         (["inputs", "0", "geometry", "dimensions"], [1, 2]), (["outputs", "0", "sha256Voxels"], nil),

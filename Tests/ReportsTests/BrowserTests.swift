@@ -157,7 +157,7 @@ import Volumes
       let page = ReportPage(
         before: before, after: before.voxels, deviation: nil,
         numbers: ReportNumbers(before: before.voxels, after: before.voxels), manifest: try testManifest(), command: "",
-        unit: "HU", viewer: Self.installed)
+        viewer: Self.installed)
       let browser = try HeadlessBrowser()
       try browser.open(try write(page, folder), width: 1280, height: 900)
       func isBrightAtTheLeft(_ selector: String) throws -> Bool {

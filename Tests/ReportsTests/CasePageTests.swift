@@ -32,7 +32,7 @@ import Volumes
 
   @Test("an image without orientation has no letters and no scale, and a single slice no sheets")
   func png() throws {
-    let page = try text(testPage(slices: 1, unit: "", format: .png))
+    let page = try text(testPage(slices: 1, unit: "a.u.", format: .png))
     #expect(!page.contains("class=\"side\"") && !page.contains("class=\"bar\"") && !page.contains("class=\"scroll\""))
     #expect(count("src=\"data:image/png", in: page) == 3)
     #expect(page.contains("a.u."))

@@ -7,7 +7,9 @@ import Testing
 @testable import Reports
 
 /// A results folder with `count` committed cases whose figures differ a little; the case `odd` has a figure far off.
-func makeResults(_ folder: URL, count: Int, odd: Int? = nil, pages: Bool = true) throws -> [String] {
+func makeResults(
+  _ folder: URL, count: Int, odd: Int? = nil, pages: Bool = true, unit: (Int) -> String? = { _ in "HU" }
+) throws -> [String] {
   try (0..<count).map { index in
     let id = String(ContentDigest.sha256(of: Data("\(index)".utf8)).prefix(16))
     let wave = Double(index * 37 % 101) / 101
@@ -17,7 +19,7 @@ func makeResults(_ folder: URL, count: Int, odd: Int? = nil, pages: Bool = true)
         "noiseBefore": index == odd ? 400 : 40 + 5 * wave, "noiseAfter": 8 + wave, "interSliceBefore": 190,
         "interSliceAfter": 150 + 20 * wave, "residualMean": wave - 0.5, "residualDeviation": 44 + wave,
         "residualAutocorrelation": 0.05 + wave / 100,
-      ])
+      ], unit: unit(index))
     manifest.outputs.append(FileRecord(role: "report", name: "report.html", sha256: "", bytes: 1))
     let place = folder.appendingPathComponent("cases/\(id)")
     let record = folder.appendingPathComponent(".pellucid/manifests/\(id.prefix(2))")
@@ -130,6 +132,37 @@ func makeResults(_ folder: URL, count: Int, odd: Int? = nil, pages: Bool = true)
     }
   }
 
+  @Test("cases of one unit have it on the page and in the columns' descriptions; cases of several each say theirs")
+  func units() throws {
+    try withTemporaryFolder { folder in
+      func made(_ unit: (Int) -> String?) throws -> (page: String, lines: [[String]], units: String?) {
+        let place = folder.appendingPathComponent(UUID().uuidString)
+        _ = try makeResults(place, count: 6, unit: unit)
+        try CohortReport.rebuild(results: place)
+        let table = try read(place, "cohort.tsv").split(separator: "\n").map { $0.components(separatedBy: "\t") }
+        let json = try JSONSerialization.jsonObject(with: Data(contentsOf: place.appendingPathComponent("cohort.json")))
+        let units = (json as? [String: [String: Any]])?["noise_before"]?["Units"] as? String
+        return (try read(place, "index.html"), table, units)
+      }
+      func column(_ lines: [[String]]) throws -> Set<String> {
+        let index = try #require(lines[0].firstIndex(of: "unit"))
+        return Set(lines.dropFirst().map { $0[index] })
+      }
+      let same = try made { _ in "HU" }
+      #expect(try column(same.lines) == ["HU"] && same.units == "HU")
+      #expect(same.page.contains("Noise before, HU</button>") && !same.page.contains("a.u."))
+      let mixed = try made { $0 < 2 ? "HU" : $0 < 4 ? "a.u." : nil }
+      #expect(try column(mixed.lines) == ["HU", "a.u.", "n/a"] && mixed.units == "the row's: see the column unit")
+      // Each unit has its own axis, and each number its unit.
+      for unit in ["HU", "a.u.", "unit not recorded"] {
+        #expect(mixed.page.contains("<figcaption>Noise before, \(unit)</figcaption>"), "\(unit)")
+      }
+      #expect(mixed.page.contains("Noise before</button>"))
+      #expect(mixed.page.contains(" a.u.</td>") && mixed.page.contains(" HU</td>"))
+      #expect(mixed.page.components(separatedBy: "<figcaption>Residual, autocorrelation").count == 2)
+    }
+  }
+
   @Test("robust z: a known answer, too few cases, and cases that are all equal")
   func robustZ() {
     // Median 5, deviations 4 3 2 1 0 1 2 3 95: MAD 2.
@@ -148,5 +181,9 @@ func makeResults(_ folder: URL, count: Int, odd: Int? = nil, pages: Bool = true)
     let mr = (10..<13).map { row($0, "mr", 4000 + Double($0)) }
     #expect(CohortOutliers(ct + mr).marks.allSatisfy { $0.isEmpty })
     #expect(CohortOutliers(ct + [row(20, "ct", 4000)]).marks.last?["noiseBefore"] != nil)
+    // The same model reads a PNG's grey levels, where told to: another unit, another kind.
+    var grey = row(20, "ct", 4000)
+    grey.unit = "a.u."
+    #expect(CohortOutliers(ct + [grey]).marks.allSatisfy { $0.isEmpty })
   }
 }

@@ -34,7 +34,8 @@ func ball(columns: Int, rows: Int, slices: Int, noise: Float = 0, seed: UInt64 =
 
 /// A manifest as a run leaves it.
 func testManifest(
-  sampler: String = "ddim", flags: [String] = [], metrics: [String: Double] = [:], model: String = "ct-denoise"
+  sampler: String = "ddim", flags: [String] = [], metrics: [String: Double] = [:], model: String = "ct-denoise",
+  unit: String? = "HU"
 ) throws -> Manifest {
   try Manifest(
     id: "6f0c1f2e-0000-4000-8000-000000000001", startedAt: "2026-11-21T10:00:00.000Z",
@@ -50,7 +51,8 @@ func testManifest(
     rng: RandomRecord(algorithm: "philox4x32-10", seed: 1, keying: "(seed, sample, draw, plane, pixel)"),
     inputs: [FileRecord(role: "image", name: "in.nii.gz", sha256: String(repeating: "a", count: 64), bytes: 1000)],
     outputs: [FileRecord(role: "image", name: "out.nii.gz", sha256: String(repeating: "b", count: 64), bytes: 1000)],
-    qc: QualityControl(metrics: metrics, flags: flags, envelope: EnvelopeRecord(inside: flags.isEmpty, reasons: [])),
+    qc: QualityControl(
+      metrics: metrics, unit: unit, flags: flags, envelope: EnvelopeRecord(inside: flags.isEmpty, reasons: [])),
     environment: EnvironmentRecord(
       os: "Debian", kernel: "Linux", cpuModel: "CPU", isa: "avx2", blasCore: "Haswell", threads: 2, memoryCap: nil),
     marking: Marking(synthetic: false))
@@ -68,6 +70,6 @@ func testPage(
   let after = ball(columns: columns, rows: rows, slices: slices, noise: noise / 10)
   return ReportPage(
     before: before, after: after, deviation: deviation,
-    numbers: ReportNumbers(before: before.voxels, after: after), manifest: try manifest ?? testManifest(),
-    command: command, unit: unit, viewer: viewer)
+    numbers: ReportNumbers(before: before.voxels, after: after), manifest: try manifest ?? testManifest(unit: unit),
+    command: command, viewer: viewer)
 }
