@@ -39,6 +39,21 @@ struct BIDSName: Codable, Equatable {
     ending = String(match.3)
   }
 
+  private enum CodingKeys: CodingKey { case folders, entities, suffix, ending }
+
+  /// Reads a name that was remembered; one that is none, whoever wrote it, is refused.
+  init(from decoder: any Decoder) throws {
+    let container = try decoder.container(keyedBy: CodingKeys.self)
+    let folders = try container.decode([String].self, forKey: .folders)
+    let entities = try container.decode([String].self, forKey: .entities)
+    let file = (entities + [try container.decode(String.self, forKey: .suffix)]).joined(separator: "_")
+    let path = (folders + [file + (try container.decode(String.self, forKey: .ending))]).joined(separator: "/")
+    guard let name = BIDSName(RelativePath(path)), name.folders == folders, name.entities == entities else {
+      throw DecodingError.dataCorruptedError(forKey: .folders, in: container, debugDescription: "not a BIDS name")
+    }
+    self = name
+  }
+
   /// Its path below the dataset's root.
   var path: String { (folders + [(entities + [suffix]).joined(separator: "_") + ending]).joined(separator: "/") }
 

@@ -68,18 +68,23 @@ public enum BIDSView {
     let ending = Manifest.ending(of: source)
     // Two treatments of one image have two names: the second one's tells which job it is.
     for description in ["denoised", "denoised" + String(job.description.prefix(8))] {
-      let stem = results.root.appendingPathComponent(place.name.derivative(description))
-      let target = stem.deletingLastPathComponent().appendingPathComponent(stem.lastPathComponent + ending)
+      let name = place.name.derivative(description)
+      let target = results.root.appendingPathComponent(name + ending)
       if FolderChanges.exists(target) {
         if leadToSameFile(target, source) { return false }
         continue
       }
       try describeDataset(manifest, place, results)
-      try makeFolder(target.deletingLastPathComponent())
+      // Through no link: nothing may be written outside the results.
+      let tree = try BoundFolder(results.root)
+      try tree.makeFolders(RelativePath(name).folder)
       let sources = place.raw == nil ? [] : ["bids:raw:\(place.name.path)"]
-      let sidecar = stem.deletingLastPathComponent().appendingPathComponent(stem.lastPathComponent + ".json")
-      try AtomicFile.write(try manifest.bidsSidecar(sources: sources), to: sidecar)
-      try FolderChanges.link(source, to: target)
+      try tree.write(try manifest.bidsSidecar(sources: sources), to: RelativePath(name + ".json"))
+      do { try tree.link(source, as: RelativePath(name + ending)) } catch {
+        // Another process was quicker.
+        guard error.kind == .exists, leadToSameFile(target, source) else { throw error }
+        return false
+      }
       return true
     }
     return false

@@ -52,6 +52,17 @@ extension BoundFolder {
     }
   }
 
+  /// Gives a file from elsewhere a second name below this folder; fails with `.exists` if the name is taken.
+  public func link(_ source: URL, as path: RelativePath) throws(FileError) {
+    try inFolder(of: path) { folder throws(FileError) in
+      let from = source.path(percentEncoded: false)
+      guard path.withLastName({ linkat(AT_FDCWD, from, folder, $0, 0) }) == 0 else {
+        throw FileError(errno: errno, cannot: "write", path.description)
+      }
+      fsync(folder)
+    }
+  }
+
   /// Removes a file; nothing happens if it is not there.
   public func remove(_ path: RelativePath) throws(FileError) {
     try inFolder(of: path) { folder throws(FileError) in

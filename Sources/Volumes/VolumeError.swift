@@ -1,3 +1,5 @@
+import Foundation
+
 /// A volume could not be read or written because of what is in it (the operating system's refusals are `FileError`s).
 public struct VolumeError: Error, Equatable, CustomStringConvertible {
   /// What went wrong, as far as a program needs to tell cases apart.

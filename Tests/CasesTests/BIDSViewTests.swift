@@ -43,7 +43,7 @@ private struct Dataset {
       parameters: ["seed": .integer(7)], rng: RandomRecord(algorithm: "philox4x32-10", seed: 7, keying: "voxel"),
       inputs: [FileRecord(role: "image", name: "input.nii.gz", sha256: "11", bytes: 5)],
       outputs: [FileRecord(role: "image", name: image, sha256: ContentDigest.sha256(of: data), bytes: data.count)],
-      qc: QualityControl(metrics: [:], flags: [], envelope: EnvelopeRecord(inside: true, reasons: [])),
+      qc: QualityControl(metrics: [:], unit: "", flags: [], envelope: EnvelopeRecord(inside: true, reasons: [])),
       environment: EnvironmentRecord.current(isa: "avx2", blasCore: "Haswell", threads: 2, memoryCap: nil),
       marking: Marking(synthetic: synthetic)
     ).write(to: spool.results.manifest(of: job))
