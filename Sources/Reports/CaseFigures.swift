@@ -21,8 +21,8 @@ struct CaseFigures {
       """
   }
 
-  /// What was removed, with its histogram and how it correlates with itself.
-  func residuals(_ residual: Tensor, _ numbers: ReportNumbers) -> String {
+  /// What was removed, with its histogram, its spectrum and how it correlates with itself.
+  func residuals(_ residual: Tensor, _ spectrum: PowerSpectrum?, _ numbers: ReportNumbers) -> String {
     let reach = Double(pictures.reach)
     let histogram = Histogram([("residual", "rest", residual)], low: -reach, high: reach)
     let sheets = pictures.overviews.map {
@@ -35,7 +35,8 @@ struct CaseFigures {
       <p>Grain alone means that noise went. Edges, vessels or organs in these pictures mean that anatomy went with it.</p>
       \(legend)
       <div class="pair"><div>\(histogram.svg(title: "Residual, before − after", unit: unit))</div>
-      <div>\(correlation(numbers.residualAutocorrelation))</div></div>
+      <div>\(spectrum.flatMap { SpectrumPlot(spectrum: $0, unit: unit).svg } ?? "")</div></div>
+      \(correlation(numbers))
       \(sheets.joined(separator: "\n"))</section>
       """
   }
@@ -108,17 +109,20 @@ struct CaseFigures {
       + "(width \(brief(high - low)), level \(brief((low + high) / 2)))"
   }
 
-  private func correlation(_ value: Double) -> String {
+  private func correlation(_ numbers: ReportNumbers) -> String {
+    let (value, bound) = (numbers.residualAutocorrelation, numbers.whiteNoiseAutocorrelation)
     let reading =
       switch abs(value) {
+      case ...bound: "cannot be told from white noise"
       case ..<0.2: "close to white noise"
       case ..<0.5: "correlated, as the noise of reconstructed images is; look for edges in the pictures"
       default: "strongly correlated: structure may have been removed; look at the pictures"
       }
     return """
-      <dl class="keys"><div><dt>Autocorrelation of the residual at lag 1</dt>
+      <dl class="keys"><div><dt>Structure left in the residual: its correlation one voxel further, inside the object</dt>
       <dd class="\(abs(value) < 0.5 ? "" : "alert")">\(brief(value))</dd>
-      <dd class="note">\(reading). 0 is white noise, 1 is pure structure.</dd></div></dl>
+      <dd class="note">\(reading). White noise gives 0 ± \(brief(bound)), the mean of 2 × 2 neighbours of it 0.5, pure \
+      structure 1.</dd></div></dl>
       """
   }
 }

@@ -40,8 +40,10 @@ enum PageStyle {
       .chart text{fill:var(--dim);font-size:12px}.chart path{fill:none}.grid{stroke:var(--rule)}.axis{stroke:#6b7c8c}
       .chart .area{stroke-width:1.6}.area.before,.area.rest{stroke:var(--before);fill:var(--before);fill-opacity:.14}
       .area.after{stroke:var(--after);fill:var(--after);fill-opacity:.14}
+      .line-input,.line-rest{stroke-width:1.8}.line-input{stroke:var(--text)}.line-rest{stroke:var(--before)}
+      .white{stroke:var(--before);stroke-width:1.2;stroke-dasharray:2 4;opacity:.8}
       .key{white-space:nowrap}.key::before{content:"";display:inline-block;width:1.1em;height:.25em;margin:0 .4em .2em 0;
-      background:currentColor}.key.rest{color:var(--before)}
+      background:currentColor}.key.rest{color:var(--before)}.key.input{color:var(--text)}
       @media print{:root{color-scheme:light;--background:#fff;--panel:#fff;--rule:#bbb;--text:#000;--dim:#333;--before:#8a4b00;
       --after:#00557f;--alert:#8a1f00;--good:#00552b;--banner:#fff;--on-banner:#000}
       body{font-size:10pt}main{max-width:none;padding:0}.banner{position:static;border:1.5pt solid #6d1f0c}

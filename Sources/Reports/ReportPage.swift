@@ -52,8 +52,9 @@ public struct ReportPage {
     let frame = PageFrame(
       title: "Pellucid report \(texts.caseName)", style: PageStyle.base + PageStyle.casePage,
       script: CompareScript.text + (section == nil ? "" : ViewerSection.script), carriesViewer: section != nil)
+    let spectrum = PowerSpectrum([before.voxels, residual], inside: ObjectMask(after))
     let body = [
-      head(texts), look.comparisons, look.residuals(residual, numbers), look.deviations, figures,
+      head(texts), look.comparisons, look.residuals(residual, spectrum, numbers), look.deviations, figures,
       section?.html ?? (viewer == .missing ? ViewerSection.missing : ""), record(texts),
     ]
     return frame.html(body.joined(separator: "\n"))
