@@ -34,8 +34,16 @@ struct CohortPage {
       </header><dl class="keys">
       \(card("Done", count(.done), "committed results", "good"))\(card("Failed", count(.failed), "tried, no result", "alert"))
       \(card("Quarantined", count(.quarantined), "set aside for a person", "alert"))
-      \(card("Outliers", marked, "a figure far from the others of its model", "alert"))</dl>
+      \(card("Outliers", marked, "a figure far from the others of its model", "alert"))\(rated)</dl>
       """
+  }
+
+  /// How many cases a person has rated, and how; nothing before the first.
+  private var rated: String {
+    let verdicts = rows.compactMap { $0.ratings.last?.rating }
+    guard !verdicts.isEmpty else { return "" }
+    let counts = CaseRating.Verdict.allCases.map { verdict in "\(verdicts.count { $0 == verdict }) \(verdict.rawValue)" }
+    return "<div><dt>Rated</dt><dd>\(verdicts.count)</dd><dd class=\"note\">\(counts.joined(separator: ", "))</dd></div>"
   }
 
   // MARK: Figures
@@ -72,7 +80,7 @@ struct CohortPage {
     let titles =
       [("Case", "text"), ("State", "text")]
       + Self.figures.map { ("\($0.title)\($0.isIntensity ? unit : "")", "number") }
-      + [("Time, s", "number"), ("Remarks", "text"), ("Model", "text")]
+      + [("Time, s", "number"), ("Remarks", "text"), ("Rating", "text"), ("Model", "text")]
     let head = titles.enumerated().map { index, title in
       "<th scope=\"col\"\(index == 0 ? " aria-sort=\"ascending\"" : "")><button type=\"button\" data-kind=\"\(title.1)\">\(escaped(title.0))</button></th>"
     }
@@ -107,6 +115,7 @@ struct CohortPage {
     }
     cells.append(row.seconds.map { "<td data-v=\"\(String(format: "%.3f", $0))\">\(brief($0))</td>" } ?? "<td></td>")
     cells.append("<td>\(escaped(row.remarks.joined(separator: ", ")))</td>")
+    cells.append(rating(row))
     cells.append("<td>\(escaped([row.model, row.sampler].compactMap(\.self).joined(separator: ", ")))</td>")
     return "<tr id=\"c\(name)\"\(needsLook ? " data-look" : "")>\(cells.joined())</tr>"
   }
@@ -115,6 +124,14 @@ struct CohortPage {
     let style = row.state == .done ? "good" : "alert"
     let reason = row.reason.map { "<small>\(escaped($0))</small>" } ?? ""
     return "<td><span class=\"\(style)\">\(row.state.rawValue)</span>\(reason)</td>"
+  }
+
+  private func rating(_ row: CohortRow) -> String {
+    guard let last = row.ratings.last else { return "<td></td>" }
+    let style = last.rating == .accept ? "good" : "alert"
+    let seen = last.artefacts.isEmpty ? "" : "<small>\(escaped(last.artefacts.map(\.title).joined(separator: ", ")))</small>"
+    let notes = last.notes.isEmpty ? "" : "<small class=\"words\">\(escaped(last.notes.replacing("\n", with: " ")))</small>"
+    return "<td><span class=\"\(style)\">\(last.rating.rawValue)</span>\(seen)\(notes)</td>"
   }
 
   /// A relative path as a link: nothing in it can start a scheme, a query or a fragment.

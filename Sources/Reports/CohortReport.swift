@@ -78,8 +78,18 @@ public enum CohortReport {
       let path = "cases/\(caseID)/\(name)"
       return !name.contains("/") && access(results.appendingPathComponent(path).path, R_OK) == 0 ? path : nil
     }
-    return CohortRow(
+    var row = CohortRow(
       manifest, caseID: caseID, page: path("report", "report.html"), thumbnail: path("thumbnail", "thumbnail.png"))
+    if let subject = try? CaseRating.subject(of: manifest) {
+      row.ratings = RatingStore.ratings(of: caseID, subject: subject, in: results)
+    }
+    return row
+  }
+
+  /// What a rating of a case has to be about; nil where the results have no such case.
+  static func subject(of caseID: String, in results: URL) throws -> String? {
+    let url = results.appendingPathComponent("\(manifests)/\(caseID.prefix(2))/\(caseID).json")
+    return try (try? Manifest.read(url)).map(CaseRating.subject)
   }
 
   private static func isCase(_ name: String) -> Bool {

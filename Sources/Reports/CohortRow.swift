@@ -3,7 +3,7 @@ public import Provenance
 
 /// One case of a results folder: a line of `cohort.tsv` and of the cohort page.
 ///
-/// Only what may be published with the results: no file name, no path of the machine, no free text.
+/// Only what may be published with the results: no file name, no path of the machine, no free text but raters' notes.
 public struct CohortRow: Sendable, Equatable {
   /// How the case stands.
   public enum State: String, Sendable, Equatable, CaseIterable {
@@ -36,6 +36,9 @@ public struct CohortRow: Sendable, Equatable {
   public var page: String?
   /// A small picture of the case, relative to the results folder.
   public var thumbnail: String?
+
+  /// What people thought of it, in order of time; the last word counts.
+  var ratings: [CaseRating] = []
 
   /// A row from its parts.
   public init(

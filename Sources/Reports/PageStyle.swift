@@ -84,6 +84,12 @@ enum PageStyle {
     .numbers td,.numbers thead th{white-space:nowrap}.facts th{width:11rem;min-width:7rem}
     pre{background:var(--panel);border:1px solid var(--rule);border-radius:10px;padding:.8rem 1rem;white-space:pre-wrap;
     overflow-wrap:anywhere;user-select:all;margin:.6rem 0}
+    #rating{display:none}.js #rating{display:block}
+    #rating fieldset{border:0;padding:0;margin:.6rem 0;display:flex;gap:.3rem 1.2rem;flex-wrap:wrap}
+    #rating legend{float:left;width:9rem;color:var(--dim)}#rating label{white-space:nowrap}
+    #rating input{accent-color:var(--after);margin:0 .25rem 0 0}#rating .notes{display:block;white-space:normal}
+    #rating textarea{display:block;width:100%;max-width:44rem;font:inherit;font-size:.93rem;color:var(--text);
+    background:var(--panel);border:1px solid #6b7c8c;border-radius:7px;padding:.4rem .6rem;margin:.2rem 0 0;resize:vertical}
     #viewer{display:none}.js #viewer{display:block}
     #viewer .frame{display:none;position:relative;height:min(70vh,40rem);border-radius:4px;overflow:hidden}
     #viewer.open .frame{display:block}#viewer canvas{touch-action:none}
