@@ -101,7 +101,7 @@ public struct ReportPage {
     )
     return """
       <section><h2>Figures</h2>
-      <div class="pair">\(histogram.svg(title: "Voxel values before and after", unit: unit))
+      <div class="pair measures">\(histogram.svg(title: "Voxel values before and after", unit: unit))
       <div>\(NumberTable(numbers: numbers, unit: unit).html)</div></div></section>
       """
   }

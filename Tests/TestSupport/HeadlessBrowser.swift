@@ -171,6 +171,23 @@ public final class HeadlessBrowser {
   /// Types a text into the element that has the focus.
   public func type(_ text: String) throws { try send("Input.insertText", ["text": text]) }
 
+  /// Shows the page as paper of the given width would, in CSS pixels.
+  public func emulatePrint(width: Int, height: Int) throws {
+    try send("Emulation.setEmulatedMedia", ["media": "print"])
+    try send(
+      "Emulation.setDeviceMetricsOverride",
+      ["width": width, "height": height, "deviceScaleFactor": 2, "mobile": false])
+  }
+
+  /// The page as a printer would get it, as PDF; its paper is what its style asks for.
+  public func pdf() throws -> Data {
+    let answer = try send("Page.printToPDF", ["preferCSSPageSize": true])
+    guard let text = answer["data"] as? String, let data = Data(base64Encoded: text) else {
+      throw Failure(description: "no PDF")
+    }
+    return data
+  }
+
   // MARK: Protocol
 
   @discardableResult
