@@ -42,8 +42,10 @@ struct CohortPage {
   private var rated: String {
     let verdicts = rows.compactMap { $0.ratings.last?.rating }
     guard !verdicts.isEmpty else { return "" }
-    let counts = CaseRating.Verdict.allCases.map { verdict in "\(verdicts.count { $0 == verdict }) \(verdict.rawValue)" }
-    return "<div><dt>Rated</dt><dd>\(verdicts.count)</dd><dd class=\"note\">\(counts.joined(separator: ", "))</dd></div>"
+    let counts = CaseRating.Verdict.allCases.map { verdict in "\(verdicts.count { $0 == verdict }) \(verdict.rawValue)"
+    }
+    return
+      "<div><dt>Rated</dt><dd>\(verdicts.count)</dd><dd class=\"note\">\(counts.joined(separator: ", "))</dd></div>"
   }
 
   // MARK: Figures
@@ -52,7 +54,8 @@ struct CohortPage {
     let drawn = Self.figures.flatMap { figure in
       // Values of different units have no axis in common.
       (figure.isIntensity ? units : ["no unit"]).compactMap { unit -> String? in
-        let points = rows.indices.filter { !figure.isIntensity || Self.unit(of: rows[$0]) == unit }.compactMap { index in
+        let points = rows.indices.filter { !figure.isIntensity || Self.unit(of: rows[$0]) == unit }.compactMap {
+          index in
           rows[index].metrics[figure.metric].map {
             CohortPlot.Point(value: $0, row: rows[index].caseID, isOutlier: outliers.marks[index][figure.metric] != nil)
           }
@@ -100,7 +103,8 @@ struct CohortPage {
     }
     let title = row.page.map { "<a href=\"\(Self.link($0))\">\(name)</a>" } ?? name
     var cells = [
-      "<td class=\"picture\">\(picture ?? "")</td>", "<th scope=\"row\" class=\"hash\">\(title)</th>", state(row),
+      "<td class=\"picture\">\(picture ?? "")</td>", "<th scope=\"row\" class=\"hash\">\(title)\(names(row))</th>",
+      state(row),
     ]
     for figure in Self.figures {
       guard let value = row.metrics[figure.metric] else {
@@ -120,6 +124,14 @@ struct CohortPage {
     return "<tr id=\"c\(name)\"\(needsLook ? " data-look" : "")>\(cells.joined())</tr>"
   }
 
+  /// Links to the result under its BIDS names.
+  private func names(_ row: CohortRow) -> String {
+    row.images.filter { $0.hasPrefix("sub-") }.map { path in
+      let file = path.split(separator: "/").last.map(String.init) ?? path
+      return "<small><a href=\"\(Self.link(path))\">\(escaped(String(file.prefix { $0 != "." })))</a></small>"
+    }.joined()
+  }
+
   private func state(_ row: CohortRow) -> String {
     let style = row.state == .done ? "good" : "alert"
     let reason = row.reason.map { "<small>\(escaped($0))</small>" } ?? ""
@@ -129,8 +141,10 @@ struct CohortPage {
   private func rating(_ row: CohortRow) -> String {
     guard let last = row.ratings.last else { return "<td></td>" }
     let style = last.rating == .accept ? "good" : "alert"
-    let seen = last.artefacts.isEmpty ? "" : "<small>\(escaped(last.artefacts.map(\.title).joined(separator: ", ")))</small>"
-    let notes = last.notes.isEmpty ? "" : "<small class=\"words\">\(escaped(last.notes.replacing("\n", with: " ")))</small>"
+    let seen =
+      last.artefacts.isEmpty ? "" : "<small>\(escaped(last.artefacts.map(\.title).joined(separator: ", ")))</small>"
+    let notes =
+      last.notes.isEmpty ? "" : "<small class=\"words\">\(escaped(last.notes.replacing("\n", with: " ")))</small>"
     return "<td><span class=\"\(style)\">\(last.rating.rawValue)</span>\(seen)\(notes)</td>"
   }
 

@@ -52,7 +52,9 @@ struct CohortTable {
       ) { row, _ in row.metrics[figure.metric].map(number) }
     }
     + [
-      Column(name: "seconds", description: "Time from start to end", units: .named("s")) { row, _ in row.seconds.map(number) },
+      Column(name: "seconds", description: "Time from start to end", units: .named("s")) { row, _ in
+        row.seconds.map(number)
+      },
       Column(name: "remarks", description: "Codes of the remarks on the case, separated by commas") { row, _ in
         row.remarks.isEmpty ? nil : row.remarks.joined(separator: ",")
       },
@@ -79,6 +81,10 @@ struct CohortTable {
       Column(name: "ratings", description: "How many ratings there are of this result", units: .named("1")) { row, _ in
         row.ratings.isEmpty ? nil : String(row.ratings.count)
       },
+      Column(
+        name: "image",
+        description: "The result, relative to this folder; under its BIDS name where it has one, the first of several"
+      ) { row, _ in row.images.first },
       Column(name: "report", description: "Page of the case, relative to this folder") { row, _ in row.page },
     ]
 

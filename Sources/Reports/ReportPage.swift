@@ -51,7 +51,8 @@ public struct ReportPage {
     let section = try viewerSection(residual, pictures.reach)
     let frame = PageFrame(
       title: "Pellucid report \(texts.caseName)", style: PageStyle.base + PageStyle.casePage,
-      script: CompareScript.text + RatingForm.script + (section == nil ? "" : ViewerSection.script), carriesViewer: section != nil)
+      script: CompareScript.text + RatingForm.script + (section == nil ? "" : ViewerSection.script),
+      carriesViewer: section != nil)
     let spectrum = PowerSpectrum([before.voxels, residual], inside: ObjectMask(after))
     let body = [
       head(texts), look.comparisons, look.residuals(residual, spectrum, numbers), look.deviations, figures,
