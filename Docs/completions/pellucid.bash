@@ -982,13 +982,16 @@ _pellucid_queue_gc() {
 _pellucid_report() {
     repeating_flags=()
     non_repeating_flags=(--json --version -h --help)
-    repeating_options=()
+    repeating_options=(--collect)
     non_repeating_options=(--spool)
     __pellucid_offer_flags_options 1
 
     # Offer option value completions
     case "${prev}" in
     '--spool')
+        return
+        ;;
+    '--collect')
         return
         ;;
     esac

@@ -79,7 +79,7 @@ function __pellucid_parse_tokens -S
                 __pellucid_parse_subcommand 0 'spool=' 'results=' 'older-than=' 'dry-run' 'json' 'version' 'h/help'
             end
         case 'report'
-            __pellucid_parse_subcommand 1 'spool=' 'json' 'version' 'h/help'
+            __pellucid_parse_subcommand 1 'spool=' 'collect=+' 'json' 'version' 'h/help'
         case 'run'
             __pellucid_parse_subcommand 1 'o/output=' 'model=' 'sampler=' 'steps=' 'seed=' 'samples=' 'noise=' 'noise-field=' 'clamp' 'no-clamp' 'dtype=' 'if-exists=' 'report' 'viewer' 'no-viewer' 'threads=' 'memory=' 'force' 'record-names' 'dry-run' 'json' 'v/verbose' 'progress=' 'version' 'h/help'
         case 'train'
@@ -439,6 +439,7 @@ complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_opti
 complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue gc" version' -l 'version' -d 'Show the version.'
 complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid queue gc" h help' -s 'h' -l 'help' -d 'Show help information.'
 complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid report" spool' -l 'spool' -d 'The spool whose given-up jobs are listed too (default: in the results).' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid report"' -l 'collect' -d 'Take in ratings: files, or folders with *rating*.json.' -rfka ''
 complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid report" json' -l 'json' -d 'Print what was found as JSON on stdout.'
 complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid report" version' -l 'version' -d 'Show the version.'
 complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid report" h help' -s 'h' -l 'help' -d 'Show help information.'

@@ -9,24 +9,30 @@ struct CaseFigures {
   /// Before and after: one large cut, then cuts of every plane.
   var comparisons: String {
     let large = pictures.large
-    let overviews = pictures.overviews.map { "<h3>\(heading($0))</h3>\(comparison($0, class: "compare"))" }
+    // Paper has room for one of them.
+    let overviews = pictures.overviews.enumerated().map { index, sheet in
+      "<div\(index == 0 ? "" : " class=\"screen\"")><h3>\(heading(sheet))</h3>\(comparison(sheet, class: "compare"))</div>"
+    }
     return """
       <section><h2>Before and after</h2>
       <div class="tools" role="group" aria-label="All pictures"><button data-split="100">Before</button>\
       <button data-split="50" aria-pressed="true">Split</button><button data-split="0">After</button>
       <span class="hint">Drag across a picture, or use its slider. Keys: B before, S split, A after.</span></div>
-      <div class="pair">\(comparison(large, class: "compare"))
-      \(still(large, large.residual, map: .diverging, caption: "What was removed from this cut: before − after"))</div>
+      <div class="pair pictures">\(comparison(large, class: "compare"))
+      \(still(large, large.residual, map: .diverging, caption: "Removed from this cut: before − after, \(reach)"))</div>
       \(overviews.joined(separator: "\n"))</section>
       """
   }
 
-  /// What was removed, with its histogram and how it correlates with itself.
-  func residuals(_ residual: Tensor, _ numbers: ReportNumbers) -> String {
+  /// What the ends of the residual's colours stand for.
+  private var reach: String { "\(short(-Double(pictures.reach))) to +\(quantity(Double(pictures.reach), unit))" }
+
+  /// What was removed, with its histogram, its spectrum and how it correlates with itself.
+  func residuals(_ residual: Tensor, _ spectrum: PowerSpectrum?, _ numbers: ReportNumbers) -> String {
     let reach = Double(pictures.reach)
     let histogram = Histogram([("residual", "rest", residual)], low: -reach, high: reach)
     let sheets = pictures.overviews.map {
-      "<h3>\(heading($0))</h3>\(still($0, $0.residual, map: .diverging, caption: cuts($0)))"
+      "<div class=\"screen\"><h3>\(heading($0))</h3>\(still($0, $0.residual, map: .diverging, caption: cuts($0)))</div>"
     }
     let legend = ColourMap.diverging.legend(
       quantity(-reach, unit), "0", "+" + quantity(reach, unit), title: "Colours of the residual")
@@ -34,8 +40,9 @@ struct CaseFigures {
       <section><h2>Residual: what was removed</h2>
       <p>Grain alone means that noise went. Edges, vessels or organs in these pictures mean that anatomy went with it.</p>
       \(legend)
-      <div class="pair"><div>\(histogram.svg(title: "Residual, before − after", unit: unit))</div>
-      <div>\(correlation(numbers.residualAutocorrelation))</div></div>
+      <div class="pair charts"><div>\(histogram.svg(title: "Residual, before − after", unit: unit))</div>
+      <div>\(spectrum.flatMap { SpectrumPlot(spectrum: $0, unit: unit).svg } ?? "")</div>
+      <div>\(correlation(numbers))</div></div>
       \(sheets.joined(separator: "\n"))</section>
       """
   }
@@ -50,7 +57,7 @@ struct CaseFigures {
     }
     let top = Double(pictures.deviationReach)
     return """
-      <section><h2>Uncertainty: standard deviation over samples</h2>
+      <section class="screen"><h2>Uncertainty: standard deviation over samples</h2>
       <p>Where samples of the model disagree, the result is the model's guess more than the scan's content.</p>
       \(ColourMap.ember.legend(quantity(0, unit), quantity(top / 2, unit), quantity(top, unit), title: "Colours of the deviation"))
       <div class="pair">\(still(pictures.large, large, map: .ember, caption: cuts(pictures.large)))</div>
@@ -108,17 +115,20 @@ struct CaseFigures {
       + "(width \(brief(high - low)), level \(brief((low + high) / 2)))"
   }
 
-  private func correlation(_ value: Double) -> String {
+  private func correlation(_ numbers: ReportNumbers) -> String {
+    let (value, bound) = (numbers.residualAutocorrelation, numbers.whiteNoiseAutocorrelation)
     let reading =
       switch abs(value) {
+      case ...bound: "cannot be told from white noise"
       case ..<0.2: "close to white noise"
       case ..<0.5: "correlated, as the noise of reconstructed images is; look for edges in the pictures"
       default: "strongly correlated: structure may have been removed; look at the pictures"
       }
     return """
-      <dl class="keys"><div><dt>Autocorrelation of the residual at lag 1</dt>
+      <dl class="keys"><div><dt>Structure left in the residual: its correlation one voxel further, inside the object</dt>
       <dd class="\(abs(value) < 0.5 ? "" : "alert")">\(brief(value))</dd>
-      <dd class="note">\(reading). 0 is white noise, 1 is pure structure.</dd></div></dl>
+      <dd class="note">\(reading). White noise gives 0 ± \(brief(bound)), the mean of 2 × 2 neighbours of it 0.5, pure \
+      structure 1.</dd></div></dl>
       """
   }
 }

@@ -32,7 +32,7 @@ struct CasePictures {
     reach = Self.fixedReach(of: residual)
     deviationReach = deviation.map(Self.fixedReach) ?? 0
     let planes = ViewPlane.planes(of: before)
-    let threshold = display.low + (display.high - display.low) / 4
+    let threshold = DisplayRange.objectThreshold(display)
     let layers = Layers(
       before: before.voxels, after: after, residual: residual, deviation: deviation, reach: reach,
       deviationReach: deviationReach)
@@ -71,7 +71,7 @@ struct CasePictures {
     let display = DisplayRange.of(before.voxels)
     let scale = unit == "HU" ? .softTissue : display
     let plane = mainPlane(of: ViewPlane.planes(of: before))
-    let cut = plane.cuts(1, of: before.voxels, above: display.low + (display.high - display.low) / 4)[0]
+    let cut = plane.cuts(1, of: before.voxels, above: DisplayRange.objectThreshold(display))[0]
     let size = plane.size(limit: side)
     let pictures = [before.voxels, after].map {
       plane.picture(of: $0, at: cut, scale: scale).resized(width: size.width, height: size.height)

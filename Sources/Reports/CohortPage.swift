@@ -34,8 +34,18 @@ struct CohortPage {
       </header><dl class="keys">
       \(card("Done", count(.done), "committed results", "good"))\(card("Failed", count(.failed), "tried, no result", "alert"))
       \(card("Quarantined", count(.quarantined), "set aside for a person", "alert"))
-      \(card("Outliers", marked, "a figure far from the others of its model", "alert"))</dl>
+      \(card("Outliers", marked, "a figure far from the others of its model", "alert"))\(rated)</dl>
       """
+  }
+
+  /// How many cases a person has rated, and how; nothing before the first.
+  private var rated: String {
+    let verdicts = rows.compactMap { $0.ratings.last?.rating }
+    guard !verdicts.isEmpty else { return "" }
+    let counts = CaseRating.Verdict.allCases.map { verdict in "\(verdicts.count { $0 == verdict }) \(verdict.rawValue)"
+    }
+    return
+      "<div><dt>Rated</dt><dd>\(verdicts.count)</dd><dd class=\"note\">\(counts.joined(separator: ", "))</dd></div>"
   }
 
   // MARK: Figures
@@ -44,7 +54,8 @@ struct CohortPage {
     let drawn = Self.figures.flatMap { figure in
       // Values of different units have no axis in common.
       (figure.isIntensity ? units : ["no unit"]).compactMap { unit -> String? in
-        let points = rows.indices.filter { !figure.isIntensity || Self.unit(of: rows[$0]) == unit }.compactMap { index in
+        let points = rows.indices.filter { !figure.isIntensity || Self.unit(of: rows[$0]) == unit }.compactMap {
+          index in
           rows[index].metrics[figure.metric].map {
             CohortPlot.Point(value: $0, row: rows[index].caseID, isOutlier: outliers.marks[index][figure.metric] != nil)
           }
@@ -72,7 +83,7 @@ struct CohortPage {
     let titles =
       [("Case", "text"), ("State", "text")]
       + Self.figures.map { ("\($0.title)\($0.isIntensity ? unit : "")", "number") }
-      + [("Time, s", "number"), ("Remarks", "text"), ("Model", "text")]
+      + [("Time, s", "number"), ("Remarks", "text"), ("Rating", "text"), ("Model", "text")]
     let head = titles.enumerated().map { index, title in
       "<th scope=\"col\"\(index == 0 ? " aria-sort=\"ascending\"" : "")><button type=\"button\" data-kind=\"\(title.1)\">\(escaped(title.0))</button></th>"
     }
@@ -92,7 +103,8 @@ struct CohortPage {
     }
     let title = row.page.map { "<a href=\"\(Self.link($0))\">\(name)</a>" } ?? name
     var cells = [
-      "<td class=\"picture\">\(picture ?? "")</td>", "<th scope=\"row\" class=\"hash\">\(title)</th>", state(row),
+      "<td class=\"picture\">\(picture ?? "")</td>", "<th scope=\"row\" class=\"hash\">\(title)\(names(row))</th>",
+      state(row),
     ]
     for figure in Self.figures {
       guard let value = row.metrics[figure.metric] else {
@@ -107,14 +119,33 @@ struct CohortPage {
     }
     cells.append(row.seconds.map { "<td data-v=\"\(String(format: "%.3f", $0))\">\(brief($0))</td>" } ?? "<td></td>")
     cells.append("<td>\(escaped(row.remarks.joined(separator: ", ")))</td>")
+    cells.append(rating(row))
     cells.append("<td>\(escaped([row.model, row.sampler].compactMap(\.self).joined(separator: ", ")))</td>")
     return "<tr id=\"c\(name)\"\(needsLook ? " data-look" : "")>\(cells.joined())</tr>"
+  }
+
+  /// Links to the result under its BIDS names.
+  private func names(_ row: CohortRow) -> String {
+    row.images.filter { $0.hasPrefix("sub-") }.map { path in
+      let file = path.split(separator: "/").last.map(String.init) ?? path
+      return "<small><a href=\"\(Self.link(path))\">\(escaped(String(file.prefix { $0 != "." })))</a></small>"
+    }.joined()
   }
 
   private func state(_ row: CohortRow) -> String {
     let style = row.state == .done ? "good" : "alert"
     let reason = row.reason.map { "<small>\(escaped($0))</small>" } ?? ""
     return "<td><span class=\"\(style)\">\(row.state.rawValue)</span>\(reason)</td>"
+  }
+
+  private func rating(_ row: CohortRow) -> String {
+    guard let last = row.ratings.last else { return "<td></td>" }
+    let style = last.rating == .accept ? "good" : "alert"
+    let seen =
+      last.artefacts.isEmpty ? "" : "<small>\(escaped(last.artefacts.map(\.title).joined(separator: ", ")))</small>"
+    let notes =
+      last.notes.isEmpty ? "" : "<small class=\"words\">\(escaped(last.notes.replacing("\n", with: " ")))</small>"
+    return "<td><span class=\"\(style)\">\(last.rating.rawValue)</span>\(seen)\(notes)</td>"
   }
 
   /// A relative path as a link: nothing in it can start a scheme, a query or a fragment.

@@ -57,29 +57,41 @@ public enum CohortReport {
   /// A row for every manifest in the folder, by case.
   static func rows(in results: URL) -> [CohortRow] {
     let manifests = results.appendingPathComponent(manifests)
+    let named = BIDSImages.paths(in: results)
     return names(in: manifests).filter { $0.utf8.count == 2 }.flatMap { prefix in
       let folder = manifests.appendingPathComponent(prefix)
       return names(in: folder).compactMap { name -> CohortRow? in
         guard name.hasSuffix(".json") else { return nil }
         let caseID = String(name.dropLast(5))
         guard isCase(caseID), caseID.hasPrefix(prefix) else { return nil }
-        return row(caseID, folder.appendingPathComponent(name), in: results)
+        return row(caseID, folder.appendingPathComponent(name), in: results, images: named[caseID] ?? [])
       }
     }
   }
 
-  private static func row(_ caseID: String, _ url: URL, in results: URL) -> CohortRow {
+  private static func row(_ caseID: String, _ url: URL, in results: URL, images: [String]) -> CohortRow {
     guard let manifest = try? Manifest.read(url) else {
       return CohortRow(caseID: caseID, state: .failed, reason: "E-MANIFEST")
     }
     /// The file of a role, or of its usual name, if it lies where the case's files are; a manifest's names have no folders.
-    func path(_ role: String, _ usual: String) -> String? {
-      let name = manifest.outputs.first { $0.role == role }?.name ?? usual
+    func path(_ role: String, _ usual: String? = nil) -> String? {
+      guard let name = manifest.outputs.first(where: { $0.role == role })?.name ?? usual else { return nil }
       let path = "cases/\(caseID)/\(name)"
       return !name.contains("/") && access(results.appendingPathComponent(path).path, R_OK) == 0 ? path : nil
     }
-    return CohortRow(
+    var row = CohortRow(
       manifest, caseID: caseID, page: path("report", "report.html"), thumbnail: path("thumbnail", "thumbnail.png"))
+    row.images = images.isEmpty ? [path("image")].compactMap(\.self) : images
+    if let subject = try? CaseRating.subject(of: manifest) {
+      row.ratings = RatingStore.ratings(of: caseID, subject: subject, in: results)
+    }
+    return row
+  }
+
+  /// What a rating of a case has to be about; nil where the results have no such case.
+  static func subject(of caseID: String, in results: URL) throws -> String? {
+    let url = results.appendingPathComponent("\(manifests)/\(caseID.prefix(2))/\(caseID).json")
+    return try (try? Manifest.read(url)).map(CaseRating.subject)
   }
 
   private static func isCase(_ name: String) -> Bool {

@@ -3,7 +3,8 @@ public import Provenance
 
 /// One case of a results folder: a line of `cohort.tsv` and of the cohort page.
 ///
-/// Only what may be published with the results: no file name, no path of the machine, no free text.
+/// Only what may be published with the results: no input's file name but what a BIDS
+/// derivative is called after, no path of the machine, no free text but raters' notes.
 public struct CohortRow: Sendable, Equatable {
   /// How the case stands.
   public enum State: String, Sendable, Equatable, CaseIterable {
@@ -37,10 +38,16 @@ public struct CohortRow: Sendable, Equatable {
   /// A small picture of the case, relative to the results folder.
   public var thumbnail: String?
 
+  /// The result's image, relative to the results folder: its BIDS names where it has any, else where the case lies.
+  var images: [String] = []
+  /// What people thought of it, in order of time; the last word counts.
+  var ratings: [CaseRating] = []
+
   /// A row from its parts.
   public init(
     caseID: String, state: State, reason: String? = nil, model: String? = nil, sampler: String? = nil,
-    remarks: [String] = [], metrics: [String: Double] = [:], unit: String? = nil, seconds: Double? = nil, page: String? = nil,
+    remarks: [String] = [], metrics: [String: Double] = [:], unit: String? = nil, seconds: Double? = nil,
+    page: String? = nil,
     thumbnail: String? = nil
   ) {
     self.caseID = caseID
@@ -64,7 +71,8 @@ public struct CohortRow: Sendable, Equatable {
     self.init(
       caseID: caseID, state: .done, model: "\(manifest.model.name) \(manifest.model.version)",
       sampler: sampler, remarks: Self.codes(manifest.qc.flags), metrics: manifest.qc.metrics,
-      unit: manifest.qc.unit, seconds: steps.read + steps.plan + steps.infer + steps.write + steps.verify, page: page, thumbnail: thumbnail)
+      unit: manifest.qc.unit, seconds: steps.read + steps.plan + steps.infer + steps.write + steps.verify, page: page,
+      thumbnail: thumbnail)
   }
 
   /// `W-SHEAR: the axes are …` → `W-SHEAR`, each once and in order.

@@ -15,7 +15,7 @@ enum CohortStyle {
     th[aria-sort=ascending] button::after{content:" ↑"}th[aria-sort=descending] button::after{content:" ↓"}
     .cases .picture{width:72px;padding-right:.8rem}.cases img{display:block;border-radius:3px;background:#000;object-fit:contain}
     .cases tr:target{background:var(--panel);outline:2px solid var(--after)}.cases [data-v]{white-space:nowrap}
-    .cases small{display:block;color:var(--dim)}tr[hidden]{display:none}
+    .cases small{display:block;color:var(--dim)}.cases .words{white-space:normal;min-width:14rem}tr[hidden]{display:none}
     """
 
   static let script = """

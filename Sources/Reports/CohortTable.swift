@@ -52,7 +52,9 @@ struct CohortTable {
       ) { row, _ in row.metrics[figure.metric].map(number) }
     }
     + [
-      Column(name: "seconds", description: "Time from start to end", units: .named("s")) { row, _ in row.seconds.map(number) },
+      Column(name: "seconds", description: "Time from start to end", units: .named("s")) { row, _ in
+        row.seconds.map(number)
+      },
       Column(name: "remarks", description: "Codes of the remarks on the case, separated by commas") { row, _ in
         row.remarks.isEmpty ? nil : row.remarks.joined(separator: ",")
       },
@@ -64,6 +66,25 @@ struct CohortTable {
         let names = QualityFigure.all.filter { marks[$0.metric] != nil }.map(\.column)
         return names.isEmpty ? nil : names.joined(separator: ",")
       },
+      Column(
+        name: "rating", description: "What a person thought of the result; the latest of the ratings",
+        levels: ["accept": "to be used", "exclude": "not to be used", "uncertain": "to be looked at again"]
+      ) { row, _ in row.ratings.last?.rating.rawValue },
+      Column(name: "rating_artefacts", description: "What was seen in the result, separated by commas") { row, _ in
+        row.ratings.last?.artefacts.map(\.rawValue).joined(separator: ",")
+      },
+      Column(name: "rating_notes", description: "The rater's own words") { row, _ in
+        // A spreadsheet takes a text that starts so for a formula, and would compute it.
+        row.ratings.last.map { $0.notes.first.map("=+-@".contains) == true ? "'\($0.notes)" : $0.notes }
+      },
+      Column(name: "rating_time", description: "When that was, UTC") { row, _ in row.ratings.last?.time },
+      Column(name: "ratings", description: "How many ratings there are of this result", units: .named("1")) { row, _ in
+        row.ratings.isEmpty ? nil : String(row.ratings.count)
+      },
+      Column(
+        name: "image",
+        description: "The result, relative to this folder; under its BIDS name where it has one, the first of several"
+      ) { row, _ in row.images.first },
       Column(name: "report", description: "Page of the case, relative to this folder") { row, _ in row.page },
     ]
 

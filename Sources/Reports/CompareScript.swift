@@ -39,7 +39,7 @@ enum CompareScript {
     for (const button of document.querySelectorAll('[data-split]'))
       button.addEventListener('click', () => showAll(button.dataset.split));
     document.addEventListener('keydown', event => {
-      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input[type=text],input[type=number],canvas')) return;
+      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest('input[type=text],input[type=number],textarea,canvas')) return;
       const value = { b: '100', s: '50', a: '0' }[event.key];
       if (value) showAll(value);
     });

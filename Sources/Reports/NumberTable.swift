@@ -40,7 +40,8 @@ struct NumberTable {
       ["Residual, mean", "", quantity(numbers.residualMean, unit), ""],
       ["Residual, standard deviation", "", quantity(numbers.residualDeviation, unit), ""],
       [
-        "Residual, autocorrelation at lag 1 (no unit; 0 = white noise)", "", short(numbers.residualAutocorrelation), "",
+        "Residual, autocorrelation at lag 1 inside the object (no unit; white noise: 0 ± "
+          + "\(brief(numbers.whiteNoiseAutocorrelation)))", "", short(numbers.residualAutocorrelation), "",
       ],
     ]
     let note =

@@ -40,13 +40,20 @@ enum PageStyle {
       .chart text{fill:var(--dim);font-size:12px}.chart path{fill:none}.grid{stroke:var(--rule)}.axis{stroke:#6b7c8c}
       .chart .area{stroke-width:1.6}.area.before,.area.rest{stroke:var(--before);fill:var(--before);fill-opacity:.14}
       .area.after{stroke:var(--after);fill:var(--after);fill-opacity:.14}
-      .key{white-space:nowrap}.key::before{content:"";display:inline-block;width:1.1em;height:.25em;margin:0 .4em .2em 0;
-      background:currentColor}.key.rest{color:var(--before)}
+      .line-input,.line-rest{stroke-width:1.8}.line-input{stroke:var(--text)}.line-rest{stroke:var(--before)}
+      .white{stroke:var(--before);stroke-width:1.2;stroke-dasharray:2 4;opacity:.8}
+      .key{white-space:nowrap;print-color-adjust:exact;-webkit-print-color-adjust:exact}.key::before{content:"";display:inline-block;width:1.1em;height:.25em;margin:0 .4em .2em 0;
+      background:currentColor}.key.rest{color:var(--before)}.key.input{color:var(--text)}
       @media print{:root{color-scheme:light;--background:#fff;--panel:#fff;--rule:#bbb;--text:#000;--dim:#333;--before:#8a4b00;
       --after:#00557f;--alert:#8a1f00;--good:#00552b;--banner:#fff;--on-banner:#000}
-      body{font-size:10pt}main{max-width:none;padding:0}.banner{position:static;border:1.5pt solid #6d1f0c}
-      h2{margin-top:1rem}h2,h3{break-after:avoid}
-      .keys{grid-template-columns:repeat(4,1fr)}@page{margin:12mm}figure,.keys div,tr{break-inside:avoid}button,.screen{display:none!important}}
+      @page{size:A4;margin:9mm}body{font-size:7pt;line-height:1.3}main{max-width:none;padding:0}
+      .banner{position:static;border:1pt solid #6d1f0c;padding:.7mm;font-size:8pt}h1{font-size:12pt;margin:0}
+      h2{font-size:8.5pt;margin:1mm 0 .5mm;padding-top:.7mm}h3{font-size:7.5pt;margin:1mm 0 .5mm}p{margin:0 0 .5mm;max-width:none}
+      .eyebrow{margin:.7mm 0 0;font-size:6pt}.hint,figcaption,table,.keys dt,.keys dd.note{font-size:6.2pt;line-height:1.25}
+      figcaption{padding:.5mm 0 0}.keys{grid-template-columns:repeat(4,1fr);gap:1.5mm;margin:1mm 0 0}
+      .keys div{padding:.6mm 2mm;border-radius:1.5mm}.keys dd{font-size:9.5pt;margin:0}td,th{padding:.25mm 2mm .25mm 0}
+      .remarks{margin:1mm 0 0;padding:.6mm 2mm .6mm 5mm;border-radius:1.5mm}.chart svg{border-radius:1mm}
+      figure,.keys div,tr{break-inside:avoid}button,.screen{display:none!important}}
       """
 
   /// What only case pages have: pictures to compare, and the viewer.
@@ -82,6 +89,12 @@ enum PageStyle {
     .numbers td,.numbers thead th{white-space:nowrap}.facts th{width:11rem;min-width:7rem}
     pre{background:var(--panel);border:1px solid var(--rule);border-radius:10px;padding:.8rem 1rem;white-space:pre-wrap;
     overflow-wrap:anywhere;user-select:all;margin:.6rem 0}
+    #rating{display:none}.js #rating{display:block}
+    #rating fieldset{border:0;padding:0;margin:.6rem 0;display:flex;gap:.3rem 1.2rem;flex-wrap:wrap}
+    #rating legend{float:left;width:9rem;color:var(--dim)}#rating label{white-space:nowrap}
+    #rating input{accent-color:var(--after);margin:0 .25rem 0 0}#rating .notes{display:block;white-space:normal}
+    #rating textarea{display:block;width:100%;max-width:44rem;font:inherit;font-size:.93rem;color:var(--text);
+    background:var(--panel);border:1px solid #6b7c8c;border-radius:7px;padding:.4rem .6rem;margin:.2rem 0 0;resize:vertical}
     #viewer{display:none}.js #viewer{display:block}
     #viewer .frame{display:none;position:relative;height:min(70vh,40rem);border-radius:4px;overflow:hidden}
     #viewer.open .frame{display:block}#viewer canvas{touch-action:none}
@@ -93,9 +106,14 @@ enum PageStyle {
     #viewer fieldset{border:0;padding:0;margin:0 1rem 0 0;display:flex;gap:.4rem;align-items:center;flex-wrap:wrap}
     #viewer legend{float:left;margin-right:.5rem;color:var(--dim);font-size:.9rem}
     #viewer output{display:block;min-height:1.6em;font-size:.9rem;color:var(--dim)}
-    @media print{.tools,.slide,.js #viewer{display:none!important}.pair{grid-template-columns:2fr 1fr}
-    .stage{grid-template-columns:1fr 1fr}.scroll{overflow:visible}.js .second{position:relative;mask:none}.js .line{display:none}
-    .js .stage{display:grid}.layer{--mark-before:#ffb454;--mark-after:#6fd3ff}.scroll .still,.js .scroll .stage{min-width:0}
-    img,.still,.stage{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+    @media print{main{height:270mm;overflow:hidden}.tools,.slide,.legend,.line,.js .line,.js #viewer,.pair .hint{display:none!important}
+    .pair{gap:3mm;margin:.5mm 0}.pictures{grid-template-columns:2fr 1fr}.charts{grid-template-columns:5fr 5fr 4fr}
+    .measures{grid-template-columns:5fr 9fr}.charts .keys{grid-template-columns:1fr;margin:0}
+    .stage,.js .stage{display:grid;grid-template-columns:1fr 1fr;justify-items:center}.js .second{position:relative;mask:none}
+    .scroll{overflow:visible}.scroll .still,.js .scroll .stage{min-width:0}.remarks{max-height:10mm;overflow:hidden}
+    .layer{width:fit-content;margin:0 auto}.layer img{width:auto;max-width:100%;max-height:46mm}.scroll .layer img{max-height:33mm}
+    img,.still,.stage{print-color-adjust:exact;-webkit-print-color-adjust:exact}
+    .facts{font-size:5.6pt;line-height:1.15}.facts th{width:22mm;min-width:0}.facts td,.facts th{padding:.1mm 2mm .1mm 0;border:0}
+    h3,.eyebrow{display:none}pre{font-size:5.6pt;line-height:1.2;padding:0;margin:.5mm 0;border:0}}
     """
 }

@@ -35,7 +35,7 @@ struct QualityFigure {
       metric: "residualAutocorrelation", column: "residual_autocorrelation",
       title: "Residual, autocorrelation at lag 1",
       description:
-        "Correlation of the residual with itself one voxel further, mean of columns and rows: 0 for white noise, towards 1 where structure was removed",
+        "Correlation of the residual with itself one voxel further in the slicing plane, inside the object: 0 for white noise, towards 1 where structure was removed",
       isIntensity: false),
   ]
 }

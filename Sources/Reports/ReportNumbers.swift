@@ -13,9 +13,11 @@ public struct ReportNumbers: Sendable, Equatable {
   public let residualMean: Double
   /// Standard deviation of input minus output.
   public let residualDeviation: Double
-  /// Correlation of the residual with itself one voxel further, mean of columns and rows: 0 for white noise, towards 1
-  /// where structure was removed.
+  /// Correlation of the residual with itself one voxel further, in the slicing plane and inside the object: 0 for white
+  /// noise, ½ for the mean of 2 × 2 neighbours of it, towards 1 where structure was removed; see `ResidualStructure`.
   public let residualAutocorrelation: Double
+  /// Magnitude below which `residualAutocorrelation` cannot be told from that of white noise (two standard deviations).
+  public let whiteNoiseAutocorrelation: Double
 
   /// Measures a restoration, both `[frames, slices, rows, columns]`.
   public init(before: Tensor, after: Tensor) {
@@ -26,7 +28,11 @@ public struct ReportNumbers: Sendable, Equatable {
     let differences = [before, after].compactMap(Self.interSliceDifference)
     interSlice = differences.count == 2 ? differences : nil
     let residual = Tensor.linearCombination([(1, before), (-1, after)])
-    (residualMean, residualDeviation, residualAutocorrelation) = Self.correlation(residual)
+    let structure = ResidualStructure(residual, inside: ObjectMask(after))
+    residualMean = structure.mean
+    residualDeviation = structure.deviation
+    residualAutocorrelation = structure.autocorrelation
+    whiteNoiseAutocorrelation = structure.whiteNoiseBound
   }
 
   /// The figures by name, for the manifest.
@@ -34,6 +40,7 @@ public struct ReportNumbers: Sendable, Equatable {
     var out = [
       "noiseBefore": noise[0], "noiseAfter": noise[1], "residualMean": residualMean,
       "residualDeviation": residualDeviation, "residualAutocorrelation": residualAutocorrelation,
+      "whiteNoiseAutocorrelation": whiteNoiseAutocorrelation,
     ]
     if let interSlice {
       out["interSliceBefore"] = interSlice[0]
@@ -49,27 +56,5 @@ public struct ReportNumbers: Sendable, Equatable {
         voxels.slice(frame..<frame + 1).reshaped(Array(voxels.shape.dropFirst())))
     }
     return squares.isEmpty ? nil : (squares.reduce(0, +) / Double(squares.count)).squareRoot()
-  }
-
-  private static func correlation(_ residual: Tensor) -> (mean: Double, deviation: Double, lag: Double) {
-    let (rows, columns) = (residual.shape[2], residual.shape[3])
-    return residual.withUnsafeBuffer { source in
-      let mean = source.reduce(0.0) { $0 + Double($1) } / Double(source.count)
-      let variance = source.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / Double(source.count)
-      guard variance > 0 else { return (mean, 0, 0) }
-      func lag(_ distance: Int, across: Bool) -> Double? {
-        var (sum, count) = (0.0, 0)
-        for line in 0..<source.count / columns where across || line % rows != rows - 1 {
-          let first = line * columns
-          for i in first..<first + columns - (across ? 1 : 0) {
-            sum += (Double(source[i]) - mean) * (Double(source[i + distance]) - mean)
-            count += 1
-          }
-        }
-        return count > 0 ? sum / Double(count) / variance : nil
-      }
-      let lags = [lag(1, across: true), lag(columns, across: false)].compactMap { $0 }
-      return (mean, variance.squareRoot(), lags.isEmpty ? 0 : lags.reduce(0, +) / Double(lags.count))
-    }
   }
 }

@@ -51,10 +51,13 @@ public struct ReportPage {
     let section = try viewerSection(residual, pictures.reach)
     let frame = PageFrame(
       title: "Pellucid report \(texts.caseName)", style: PageStyle.base + PageStyle.casePage,
-      script: CompareScript.text + (section == nil ? "" : ViewerSection.script), carriesViewer: section != nil)
+      script: CompareScript.text + RatingForm.script + (section == nil ? "" : ViewerSection.script),
+      carriesViewer: section != nil)
+    let spectrum = PowerSpectrum([before.voxels, residual], inside: ObjectMask(after))
     let body = [
-      head(texts), look.comparisons, look.residuals(residual, numbers), look.deviations, figures,
-      section?.html ?? (viewer == .missing ? ViewerSection.missing : ""), record(texts),
+      head(texts), look.comparisons, look.residuals(residual, spectrum, numbers), look.deviations, figures,
+      section?.html ?? (viewer == .missing ? ViewerSection.missing : ""),
+      RatingForm(caseName: texts.caseName, subject: try CaseRating.subject(of: manifest)).html, record(texts),
     ]
     return frame.html(body.joined(separator: "\n"))
   }
@@ -99,7 +102,7 @@ public struct ReportPage {
     )
     return """
       <section><h2>Figures</h2>
-      <div class="pair">\(histogram.svg(title: "Voxel values before and after", unit: unit))
+      <div class="pair measures">\(histogram.svg(title: "Voxel values before and after", unit: unit))
       <div>\(NumberTable(numbers: numbers, unit: unit).html)</div></div></section>
       """
   }

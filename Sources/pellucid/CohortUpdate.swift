@@ -10,6 +10,7 @@ enum CohortUpdate {
   /// Makes it anew from the results and, where there is a spool, from what it gave up.
   @discardableResult
   static func make(_ results: URL, spool: Spool?) throws -> CohortReport.Summary {
+    if let spool { try BIDSView.update(spool) }
     let given = try spool?.list([.quarantine]) ?? []
     let rows = given.map { job in
       CohortRow(
@@ -22,7 +23,6 @@ enum CohortUpdate {
   /// The same, where a failure must not look like a failure of the work.
   static func tryToMake(_ spool: Spool) {
     do {
-      try BIDSView.update(spool)
       try make(spool.results.root, spool: spool)
     } catch {
       Terminal.say("pellucid: warning: W-REPORT: the page over all cases was not made: \(ExitStatus.oneLine(error))")

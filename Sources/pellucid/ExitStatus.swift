@@ -7,6 +7,7 @@ import Foundation
 import Models
 import Pipeline
 import Provenance
+import Reports
 import Training
 import Transforms
 import Volumes
@@ -46,7 +47,7 @@ enum ExitStatus: Int32 {
     case is ConfigurationError: self = .configuration
     case let error as QueueError: self.init(error.kind)
     case let error as ProvenanceError: self = error.kind == .missing ? .noInput : .data
-    case is TransformError: self = .data
+    case is TransformError, is RatingError: self = .data
     // Schedules and labels of model cards are checked when the card is read: what is left comes from the command line.
     case is DiffusionError: self = .usage
     case let error as SelfTestFailure: self = error.status

@@ -17,7 +17,8 @@ private func manifest(
     parameters: parameters, rng: RandomRecord(algorithm: "philox4x32-10", seed: 7, keying: "voxel"),
     inputs: [FileRecord(role: "image", name: "in.nii", sha256: input, bytes: 5)],
     outputs: output.map { [$0] } ?? [],
-    qc: QualityControl(metrics: ["noise": 3.5], unit: "HU", flags: [], envelope: EnvelopeRecord(inside: true, reasons: [])),
+    qc: QualityControl(
+      metrics: ["noise": 3.5], unit: "HU", flags: [], envelope: EnvelopeRecord(inside: true, reasons: [])),
     environment: EnvironmentRecord.current(isa: "avx2", blasCore: "Haswell", threads: 2, memoryCap: nil),
     marking: Marking(synthetic: false))
 }

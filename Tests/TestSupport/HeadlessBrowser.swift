@@ -131,11 +131,11 @@ public final class HeadlessBrowser {
 
   /// Presses and lets go a key, such as `ArrowRight` or `a`.
   public func press(_ key: String) throws {
-    let codes = ["ArrowLeft": 37, "ArrowRight": 39, "Tab": 9, "Enter": 13]
+    let codes = ["ArrowLeft": 37, "ArrowRight": 39, "Tab": 9, "Enter": 13, " ": 32]
     var event: [String: Any] = [
       "key": key, "windowsVirtualKeyCode": codes[key] ?? Int(key.uppercased().utf8.first ?? 0),
     ]
-    if codes[key] == nil { event["text"] = key }
+    if codes[key] == nil || key == " " { event["text"] = key }
     try send("Input.dispatchKeyEvent", event.merging(["type": "keyDown"]) { $1 })
     try send("Input.dispatchKeyEvent", event.merging(["type": "keyUp"]) { $1 })
   }
@@ -163,14 +163,41 @@ public final class HeadlessBrowser {
     return data
   }
 
+  /// From now on, what pages save goes into a folder.
+  public func saveDownloads(in folder: URL) throws {
+    try send("Browser.setDownloadBehavior", ["behavior": "allow", "downloadPath": folder.path], toBrowser: true)
+  }
+
+  /// Types a text into the element that has the focus.
+  public func type(_ text: String) throws { try send("Input.insertText", ["text": text]) }
+
+  /// Shows the page as paper of the given width would, in CSS pixels.
+  public func emulatePrint(width: Int, height: Int) throws {
+    try send("Emulation.setEmulatedMedia", ["media": "print"])
+    try send(
+      "Emulation.setDeviceMetricsOverride",
+      ["width": width, "height": height, "deviceScaleFactor": 2, "mobile": false])
+  }
+
+  /// The page as a printer would get it, as PDF; its paper is what its style asks for.
+  public func pdf() throws -> Data {
+    let answer = try send("Page.printToPDF", ["preferCSSPageSize": true])
+    guard let text = answer["data"] as? String, let data = Data(base64Encoded: text) else {
+      throw Failure(description: "no PDF")
+    }
+    return data
+  }
+
   // MARK: Protocol
 
   @discardableResult
-  private func send(_ method: String, _ parameters: [String: Any] = [:]) throws -> [String: Any] {
+  private func send(
+    _ method: String, _ parameters: [String: Any] = [:], toBrowser: Bool = false
+  ) throws -> [String: Any] {
     lastCommand += 1
     let id = lastCommand
     var message: [String: Any] = ["id": id, "method": method, "params": parameters]
-    if let session { message["sessionId"] = session }
+    if let session, !toBrowser { message["sessionId"] = session }
     try write(JSONSerialization.data(withJSONObject: message) + [0])
     var answer: [String: Any]?
     try wait(method) {
