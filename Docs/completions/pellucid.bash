@@ -1009,7 +1009,7 @@ _pellucid_run() {
         return
         ;;
     '--if-exists')
-        __pellucid_add_completions -W 'fail'$'\n''skip'$'\n''replace'
+        __pellucid_add_completions -W 'fail'$'\n''skip'$'\n''replace'$'\n''version'
         return
         ;;
     '--threads')
