@@ -308,7 +308,7 @@ _pellucid_bench() {
 
 _pellucid_compare() {
     repeating_flags=()
-    non_repeating_flags=(--json --version -h --help)
+    non_repeating_flags=(--ignore-geometry --json --version -h --help)
     repeating_options=()
     non_repeating_options=(--reference --window --picture --if-exists --picture-window)
     __pellucid_offer_flags_options -1
@@ -543,7 +543,7 @@ _pellucid_enqueue() {
 
 _pellucid_evaluate() {
     repeating_flags=()
-    non_repeating_flags=(--baselines --no-baselines --json --version -h --help)
+    non_repeating_flags=(--ignore-geometry --baselines --no-baselines --json --version -h --help)
     repeating_options=(--data --slices --input)
     non_repeating_options=(-m --model --limit --levels --degradation-seed --seeds --samplers --steps --threads)
     __pellucid_offer_flags_options 0
