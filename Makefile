@@ -20,8 +20,8 @@ setup: ## Install the system libraries that are missing (apt, with sudo where ne
 build: setup ## Build everything for debugging, and refuse undeclared imports.
 	$(SWIFT) build $(ARROWS)
 
-release: setup ## Build the optimised executable.
-	$(SWIFT) build -c release --product pellucid $(ARROWS)
+release: setup ## Build the optimised executable, which knows the commit that it is built from.
+	BUILD_COMMIT=$$(git describe --always --dirty --abbrev=12 2>/dev/null) $(SWIFT) build -c release --product pellucid $(ARROWS)
 
 viewer: ## Fetch the interactive viewer for reports (1.7 MB from PyPI, pinned by digest) into Workflows/viewer/.
 	@Workflows/viewer/build.sh

@@ -20,6 +20,11 @@ let kernels: [CSetting] = [
   .unsafeFlags(["-O3"], .when(configuration: .debug)),
 ]
 
+/// The commit that `make release` builds; other builds do not know it. What is no name of a commit is passed over.
+let commit = Context.environment["BUILD_COMMIT"].flatMap { text in
+  text.wholeMatch(of: /[A-Za-z0-9._-]{1,64}/) == nil ? nil : text
+}
+
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
@@ -50,6 +55,10 @@ let package = Package(
     .target(
       name: "CNIfTI", cSettings: [.unsafeFlags(["-I/usr/include/nifti", "-Wall", "-Wextra", "-Werror"])],
       linkerSettings: [.linkedLibrary("nifti2"), .linkedLibrary("znz"), .linkedLibrary("z"), .linkedLibrary("m")]),
+    .target(
+      name: "CBuild",
+      cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
+        + (commit.map { [.define("BUILD_COMMIT", to: "\"\($0)\"")] } ?? [])),
     .target(name: "CPosix", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
 
     // Base.
@@ -82,7 +91,7 @@ let package = Package(
       name: "Pipeline",
       dependencies: [
         "Models", "Diffusion", "Transforms", "Reports", "Volumes", "Provenance", "Evaluation", "TensorCore",
-        "DurableFiles",
+        "DurableFiles", "CBuild",
       ], swiftSettings: numeric),
     .target(
       name: "Training",

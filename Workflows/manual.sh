@@ -71,7 +71,8 @@ section() { # WORD...
   for name in $names; do section "$@" "$name"; done
 }
 
-version=$("$pellucid" --version)
+# Without the commit, which is another one in every build.
+version=$("$pellucid" --version | cut -d" " -f1)
 mkdir -p "$out/man" "$out/completions"
 # A command that is gone leaves no page.
 rm -f "$out"/man/pellucid*.1

@@ -316,7 +316,7 @@ _pellucid_bench() {
 
 _pellucid_compare() {
     repeating_flags=()
-    non_repeating_flags=(--json --version -h --help)
+    non_repeating_flags=(--ignore-geometry --json --version -h --help)
     repeating_options=()
     non_repeating_options=(--reference --window --picture --if-exists --picture-window)
     __pellucid_offer_flags_options -1
@@ -559,7 +559,7 @@ _pellucid_enqueue() {
 
 _pellucid_evaluate() {
     repeating_flags=()
-    non_repeating_flags=(--baselines --no-baselines --json --version -h --help)
+    non_repeating_flags=(--ignore-geometry --baselines --no-baselines --json --version -h --help)
     repeating_options=(--data --slices --input)
     non_repeating_options=(-m --model --limit --levels --degradation-seed --seeds --samplers --steps --threads)
     __pellucid_offer_flags_options 0
@@ -1036,7 +1036,7 @@ _pellucid_run() {
         return
         ;;
     '--if-exists')
-        __pellucid_add_completions -W 'fail'$'\n''skip'$'\n''replace'
+        __pellucid_add_completions -W 'fail'$'\n''skip'$'\n''replace'$'\n''version'
         return
         ;;
     '--threads')

@@ -43,6 +43,7 @@ public struct ImageToImagePipeline: Sendable {
   /// `tell` hears what happens; what it throws ends the run cleanly. Throws `PipelineError`, and what the rooms below
   /// throw: `VolumeError`, `FileError`, `TransformError`, `DiffusionError`, `ModelError`.
   public func run(_ tell: (RunEvent) throws -> Void = { _ in }) throws -> RunOutcome {
+    if request.ifExists == .version { return try eachVersion { try $0.run(tell) } }
     var clock = StepClock()
     let site = OutputSite(request)
     try site.check()
@@ -68,6 +69,13 @@ public struct ImageToImagePipeline: Sendable {
 
   /// Checks everything and says what a run would do, without computing or writing.
   public func plan() throws -> RunPlan {
+    if request.ifExists == .version {
+      return try eachVersion { version in
+        let plan = try version.plan()
+        _ = try OutputSite(version.request).identicalResult(plan.jobKey)
+        return plan
+      }
+    }
     let site = OutputSite(request)
     try site.check()
     let input = try RunInput(request)

@@ -1,3 +1,4 @@
+import CBuild
 import Diffusion
 import Foundation
 import Models
@@ -122,14 +123,16 @@ struct PlannedJob {
 extension SoftwareRecord {
   /// The program's version.
   public static let pellucidVersion = "0.1.0"
+  /// The commit that was built, where the build was told.
+  public static let pellucidCommit = cbuild_commit().map { String(cString: $0) }
   /// Raised when the same job gives other numbers than before.
   public static let pellucidNumericVersion = 2
 
   /// This program.
   static var pellucid: SoftwareRecord {
     SoftwareRecord(
-      name: "pellucid", version: pellucidVersion, numericVersion: pellucidNumericVersion, buildHash: runningBuild,
-      compiler: builtWith,
+      name: "pellucid", version: pellucidVersion, commit: pellucidCommit, numericVersion: pellucidNumericVersion,
+      buildHash: runningBuild, compiler: builtWith,
       libs: VolumeFile.libraryVersions.merging(["openblas": ComputeBackend.blasConfiguration]) { _, new in new })
   }
 }

@@ -39,6 +39,8 @@ public enum ExistingOutput: String, Sendable, CaseIterable {
   case skip
   /// Put the new result in its place.
   case replace
+  /// Leave it; where it is not the result of this very job, give the new one a number: `out.2.nii.gz`.
+  case version
 }
 
 /// One volume to be restored: what, by which model, how, and where to.

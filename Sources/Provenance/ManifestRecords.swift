@@ -27,6 +27,8 @@ public struct SoftwareRecord: Codable, Sendable, Equatable {
   public var name: String
   /// Its version.
   public var version: String
+  /// The commit that it was built from, `-dirty` where files had been changed; nil if the build was not told.
+  public var commit: String?
   /// Raised when the same job would give other numbers than before.
   public var numericVersion: Int
   /// SHA-256 of the executable: which build it was.
@@ -38,11 +40,12 @@ public struct SoftwareRecord: Codable, Sendable, Equatable {
 
   /// A record from its parts.
   public init(
-    name: String, version: String, numericVersion: Int, buildHash: String? = nil, compiler: String,
-    libs: [String: String]
+    name: String, version: String, commit: String? = nil, numericVersion: Int, buildHash: String? = nil,
+    compiler: String, libs: [String: String]
   ) {
     self.name = name
     self.version = version
+    self.commit = commit
     self.numericVersion = numericVersion
     self.buildHash = buildHash
     self.compiler = compiler

@@ -12,7 +12,8 @@ struct CompareCommand: ParsableCommand {
       PSNR and SSIM are means over slices, within the window. Sharpness is the mean gradient as a multiple of the \
       reference's (noise raises it as edges do); edges is the share of the reference's gradients that the image has; \
       slice difference is the mean squared difference of neighbouring slices as a multiple of the reference's. Evaluations \
-      and seconds come from the manifest beside an image, where there is one.
+      and seconds come from the manifest beside an image, where there is one. Images that lie elsewhere than the reference, by \
+      more than rounding, and images with voxels that are no numbers are refused with code 65.
       """)
 
   @Argument(help: "Images to measure.") var images: [String]
@@ -32,6 +33,8 @@ struct CompareCommand: ParsableCommand {
   @Option(parsing: .unconditional, help: "Intensities shown as black and white. Default: the window.")
   var pictureWindow: Window?
 
+  @Flag(help: "Compare voxel by voxel images that lie in different places.") var ignoreGeometry = false
+
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
@@ -47,7 +50,14 @@ struct CompareCommand: ParsableCommand {
   func run() throws {
     let truth = try VolumeFile.read(URL(fileURLWithPath: reference))
     let range = window?.range ?? Window.whole(of: truth)
-    let rows = try images.map { try ImageComparison(of: URL(fileURLWithPath: $0), against: truth, window: range) }
+    let rows = try images.map { path in
+      let url = URL(fileURLWithPath: path)
+      let image = try VolumeFile.read(url)
+      try GridAgreement.check(
+        image, named: url.lastPathComponent, against: truth, named: URL(fileURLWithPath: reference).lastPathComponent,
+        ignoringGeometry: ignoreGeometry)
+      return ImageComparison(image, at: url, against: truth, window: range)
+    }
     if let picture {
       let volumes = try images.map { try VolumeFile.read(URL(fileURLWithPath: $0)) }
       let image = SideBySide(

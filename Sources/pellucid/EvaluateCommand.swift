@@ -39,6 +39,8 @@ struct EvaluateCommand: AsyncParsableCommand {
   var limit: Int?
   @Option(help: "The degraded scan for each --data, on the same grid, instead of degrading it here.")
   var input: [String] = []
+  @Flag(help: "Take pairs of --input and --data that lie in different places voxel by voxel.")
+  var ignoreGeometry = false
   @Option(
     help: ArgumentHelp("Strengths of the degradation, such as 0.25,0.1 (default: the card's).", valueName: "list"))
   var levels: Levels?
@@ -64,6 +66,9 @@ struct EvaluateCommand: AsyncParsableCommand {
     }
     guard input.isEmpty || input.count == data.count else {
       throw ValidationError("Give --input once for each --data.")
+    }
+    guard !ignoreGeometry || !input.isEmpty else {
+      throw ValidationError("--ignore-geometry is for pairs: give --input.")
     }
     guard input.isEmpty || levels == nil else { throw ValidationError("--levels and --input exclude each other.") }
   }
@@ -99,9 +104,10 @@ struct EvaluateCommand: AsyncParsableCommand {
     let name = "\(url.lastPathComponent) \(range.lowerBound)-\(range.upperBound - 1)"
     if !input.isEmpty {
       let given = try VolumeFile.read(URL(fileURLWithPath: input[index]))
-      guard given.voxels.shape == whole.voxels.shape else {
-        throw PipelineError(.unsuitableInput, "\(input[index]) and \(data[index]) have different grids: give a pair")
-      }
+      try GridAgreement.check(
+        given, named: URL(fileURLWithPath: input[index]).lastPathComponent, against: whole,
+        named: url.lastPathComponent,
+        ignoringGeometry: ignoreGeometry)
       return [(given.slices(range), truth, name, nil)]
     }
     guard let record = card.degradation else {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Models
 import NeuralNet
+import Pipeline
 import Provenance
 import TensorCore
 
@@ -17,7 +18,7 @@ struct EvaluationBenchmark: Encodable {
     var gigaflopPerSecond: Double
   }
 
-  var version = Pellucid.configuration.version
+  var version = SoftwareRecord.pellucidVersion
   var model: String
   var parameters: Int
   var size: Int

@@ -1,7 +1,6 @@
 import Diffusion
 import Evaluation
 import Foundation
-import Pipeline
 import Provenance
 import TensorCore
 import Volumes
@@ -29,14 +28,8 @@ struct ImageComparison: Encodable {
   /// Seconds of computing, if the image has a manifest.
   let seconds: Double?
 
-  init(of url: URL, against reference: Volume, window: ClosedRange<Double>) throws {
-    let volume = try VolumeFile.read(url)
-    guard volume.voxels.shape == reference.voxels.shape else {
-      throw PipelineError(
-        .unsuitableInput,
-        "\(url.lastPathComponent) has \(Self.grid(volume)) voxels, the reference \(Self.grid(reference)): "
-          + "give images of one grid")
-    }
+  /// Both were found to be of one grid.
+  init(_ volume: Volume, at url: URL, against reference: Volume, window: ClosedRange<Double>) {
     name = url.lastPathComponent
     let image = Self.slices(volume, window)
     let truth = Self.slices(reference, window)
@@ -58,10 +51,6 @@ struct ImageComparison: Encodable {
 
   private static func slices(_ volume: Volume, _ window: ClosedRange<Double>) -> Tensor {
     volume.voxels.reshaped([volume.frames * volume.slices, volume.rows, volume.columns]).clamped(to: window)
-  }
-
-  private static func grid(_ volume: Volume) -> String {
-    "\(volume.columns) × \(volume.rows) × \(volume.slices)" + (volume.frames > 1 ? " × \(volume.frames)" : "")
   }
 
   private static func evaluations(_ manifest: Manifest) -> Int? {

@@ -1,5 +1,7 @@
 import ArgumentParser
 import Foundation
+import Pipeline
+import Provenance
 
 /// The root command.
 @main
@@ -7,7 +9,7 @@ struct Pellucid: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pellucid",
     abstract: "Denoise, super-resolve and translate medical images with few-step diffusion models.",
-    version: "0.1.0",
+    version: SoftwareRecord.pellucidVersion + (SoftwareRecord.pellucidCommit.map { " (\($0))" } ?? ""),
     subcommands: [
       BatchCommand.self,
       BenchCommand.self,

@@ -131,12 +131,20 @@ struct RunCommand: AsyncParsableCommand {
         Terminal.say("read \(steps.read) s, plan \(steps.plan) s, infer \(steps.infer) s, write \(steps.write) s")
       }
       if json { print(String(decoding: try manifest.encoded(), as: UTF8.self), terminator: "") }
-      Terminal.say("pellucid: done: \(output)")
+      Terminal.say("pellucid: done: \(place(manifest))")
     case .skipped(let manifest):
       if json, let manifest { print(String(decoding: try manifest.encoded(), as: UTF8.self), terminator: "") }
       let why = result.ifExists == .skip ? "it exists" : "it is the result of this very job and is intact"
-      Terminal.say("pellucid: nothing to do: \(output) was left, \(why)")
+      Terminal.say("pellucid: nothing to do: \(place(manifest)) was left, \(why)")
     }
+  }
+
+  /// The output as the caller named it, with the number that it got with `--if-exists version`.
+  private func place(_ manifest: Manifest?) -> String {
+    guard result.ifExists == .version, let name = manifest?.outputs.first(where: { $0.role == "image" })?.name else {
+      return output
+    }
+    return output.dropLast(URL(fileURLWithPath: output).lastPathComponent.count) + name
   }
 
   private static func lines(_ plan: RunPlan) -> [String] {

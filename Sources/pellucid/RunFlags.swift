@@ -63,7 +63,11 @@ struct ResultFlags: ParsableArguments {
 
   @Option(help: "How voxels are stored: input (as in the input), float32 or int16.")
   var dtype = DataType.input
-  @Option(help: "When the output exists: fail, skip or replace (default: skip the same intact result, else fail).")
+  @Option(
+    help: """
+      When the output exists: fail, skip, replace, or version to write OUT.2.nii.gz and so on (default: skip the same intact \
+      result, else fail; version skips it too).
+      """)
   var ifExists: ExistingOutput?
   @Flag(help: "Also make OUT.report.html: one page with pictures, figures and provenance.")
   var report = false

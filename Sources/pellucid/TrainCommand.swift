@@ -1,6 +1,8 @@
 import ArgumentParser
 import DurableFiles
 import Foundation
+import Pipeline
+import Provenance
 import Synchronization
 import Training
 import Volumes
@@ -76,7 +78,7 @@ struct TrainCommand: AsyncParsableCommand {
     }
   }
 
-  static var software: String { "pellucid \(Pellucid.configuration.version)" }
+  static var software: String { "pellucid \(SoftwareRecord.pellucidVersion)" }
 
   /// The command without the folders of this machine.
   private var recordedCommand: String {

@@ -2,12 +2,13 @@ import ArgumentParser
 import Foundation
 import Models
 import NeuralNet
+import Pipeline
 import Provenance
 import TensorCore
 
 /// What timing training steps came to.
 struct TrainingBenchmark: Encodable {
-  var version = Pellucid.configuration.version
+  var version = SoftwareRecord.pellucidVersion
   var model: String
   var parameters: Int
   var size: Int

@@ -89,7 +89,8 @@ struct BIDSTests {
     }
   }
 
-  @Test("the validator refuses what a derivative must not be: no word on the skull, entities out of order, no description")
+  @Test(
+    "the validator refuses what a derivative must not be: no word on the skull, entities out of order, no description")
   func broken() throws {
     try Scene.with { scene in
       let results = try results(scene)

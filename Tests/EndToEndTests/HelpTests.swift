@@ -19,12 +19,50 @@ struct HelpTests {
     }
   }
 
-  @Test("the version is one line")
+  @Test("the version is one line, with the commit where the build was told; doctor and manifests say the same")
   func version() throws {
-    try Scene.withoutModel { folder in
-      let outcome = try Executable.run(["--version"], in: folder)
+    try Scene.with { scene in
+      let outcome = try scene.execute(["--version"])
       #expect(outcome.exitCode == 0)
-      #expect(outcome.standardOutput.wholeMatch(of: /\d+\.\d+\.\d+\n/) != nil)
+      let line = try #require(
+        outcome.standardOutput.wholeMatch(of: /(\d+\.\d+\.\d+)(?: \(([A-Za-z0-9._-]+)\))?\n/))
+      struct Software: Decodable {
+        var version: String
+        var commit: String?
+      }
+      struct Manifest: Decodable { var software: Software }
+      let scan = try scene.input("scan.nii", NIfTIBytes.phantom([24, 20, 2]).data)
+      let run = try scene.execute(scene.run(scan, to: "clear.nii", "--steps", "1", "--json"))
+      let manifest = try JSONDecoder().decode(Manifest.self, from: Data(run.standardOutput.utf8)).software
+      #expect(manifest.version == line.1 && manifest.commit == line.2.map(String.init))
+      let report = try scene.execute(["doctor", "--no-self-test", "--json"])
+      let doctor = try JSONDecoder().decode(Software.self, from: Data(report.standardOutput.utf8))
+      #expect(doctor.version == line.1 && doctor.commit == line.2.map(String.init))
+    }
+  }
+
+  @Test("a build that is told its commit tells one room of C, and nothing that is no commit's name")
+  func commit() throws {
+    try Scene.withoutModel { folder in
+      // What the build would be, and no build.
+      func told(_ commit: String?) throws -> [String] {
+        let path = ProcessInfo.processInfo.environment["PATH"] ?? ""
+        let outcome = try Tool.run(
+          "/usr/bin/env",
+          ["swift", "package", "--package-path", Repository.root.path, "--scratch-path", folder.path, "dump-package"],
+          in: folder,
+          environment: ["PATH": path + ":/opt/swift/usr/bin", "HOME": folder.path].merging(
+            commit.map { ["BUILD_COMMIT": $0] } ?? [:]
+          ) { _, new in new })
+        try #require(outcome.exitCode == 0, "\(outcome.output)")
+        return outcome.output.split(separator: "\n").filter { $0.contains("BUILD_COMMIT") }.map {
+          $0.trimmingCharacters(in: .whitespaces)
+        }
+      }
+      let named = try told("4ae19c3f00d1-dirty")
+      #expect(named == [#""_0" : "BUILD_COMMIT=\"4ae19c3f00d1-dirty\"""#])
+      // Not told, no git, no name of a commit.
+      for nothing in [nil, "", #"a" -DEVIL="b"#] { #expect(try told(nothing) == []) }
     }
   }
 

@@ -78,7 +78,8 @@ struct ManifestSchemaTests {
       let changes: [(path: [String], value: Any?)] = [
         (["schema"], "pellucid-manifest/2"), (["id"], "1"), (["jobKey"], "AB"), (["status"], "failed"),
         (["patientName"], "Müller"), (["startedAt"], "yesterday"), (["durations", "infer"], -1), (["qc"], nil),
-        (["software", "path"], "/home"), (["software", "buildHash"], "12"), (["model", "weightsSha256"], nil),
+        (["software", "path"], "/home"), (["software", "buildHash"], "12"),
+        (["software", "commit"], "two words"), (["model", "weightsSha256"], nil),
         (["parameters", "seed"], -1), (["parameters", "sampler"], "magic"), (["parameters", "secret"], "x"),
         (["parameters", "labels"], []), (["environment", "hostname"], "ward7"), (["environment", "host"], "ward7"),
         (["environment", "isa"], "mmx"), (["marking", "researchUseOnly"], false), (["privacy", "user"], "x"),

@@ -128,6 +128,31 @@ struct RunTests {
     }
   }
 
+  @Test(
+    "with --if-exists version another result gets a number beside the first, the same one none, and the message says which"
+  )
+  func versions() throws {
+    try Scene.with { scene in
+      let scan = try scene.input("scan.nii", scan)
+      func run(_ seed: String) throws -> String {
+        let outcome = try scene.execute(
+          scene.run(scan, to: "clear.nii.gz", "--steps", "1", "--if-exists", "version", "--seed", seed))
+        #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+        return outcome.errorLines.last ?? ""
+      }
+      #expect(try run("1") == "pellucid: done: \(scene.output("clear.nii.gz"))")
+      let first = try digest(scene.outputs.appendingPathComponent("clear.nii.gz"))
+      #expect(try run("2") == "pellucid: done: \(scene.output("clear.2.nii.gz"))")
+      #expect(try run("2").hasPrefix("pellucid: nothing to do: \(scene.output("clear.2.nii.gz")) was left"))
+      #expect(try run("1").hasPrefix("pellucid: nothing to do: \(scene.output("clear.nii.gz")) was left"))
+      #expect(try digest(scene.outputs.appendingPathComponent("clear.nii.gz")) == first)
+      #expect(
+        try contents(of: scene.outputs) == [
+          "clear.2.manifest.json", "clear.2.nii.gz", "clear.manifest.json", "clear.nii.gz",
+        ])
+    }
+  }
+
   @Test("several samples give a mean and a standard deviation")
   func samples() throws {
     try Scene.with { scene in

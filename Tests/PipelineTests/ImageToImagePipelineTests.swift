@@ -95,6 +95,55 @@ private func manifest(_ outcome: RunOutcome) -> Manifest? { if case .committed(l
   }
 
   @Test(
+    "versions: the same job is left alone wherever it stands, another gets the next number, with its manifest beside it"
+  )
+  func versions() throws {
+    try withTemporaryFolder { folder in
+      let scene = try Scene(folder)
+      func run(_ seed: UInt64) throws -> RunOutcome {
+        var request = scene.request(seed: seed)
+        request.ifExists = .version
+        return try ImageToImagePipeline(request).run()
+      }
+      let first = try #require(manifest(try run(1)))
+      #expect(first.outputs[0].name == "out.nii.gz")
+      let before = try Data(contentsOf: scene.url("out.nii.gz"))
+      let second = try #require(manifest(try run(2)))
+      #expect(second.outputs[0].name == "out.2.nii.gz")
+      #expect(try Manifest.read(scene.url("out.2.manifest.json")) == second)
+      #expect(skipped(try run(1)) == .some(first))
+      #expect(skipped(try run(2)) == .some(second))
+      // A file that nobody knows takes a number as a result does.
+      try Data("mine".utf8).write(to: scene.url("out.3.nii.gz"))
+      var planned = scene.request(seed: 3)
+      planned.ifExists = .version
+      #expect(try ImageToImagePipeline(planned).plan().outputs.contains("out.4.nii.gz"))
+      #expect(try #require(manifest(try run(3))).outputs[0].name == "out.4.nii.gz")
+      #expect(try Data(contentsOf: scene.url("out.nii.gz")) == before)
+      #expect(try Data(contentsOf: scene.url("out.3.nii.gz")) == Data("mine".utf8))
+      #expect(try scene.names.filter { $0.hasPrefix(".") } == [])
+    }
+  }
+
+  @Test("a name that is taken while a run computes stays with who took it; the run takes the next")
+  func versionTakenMeanwhile() throws {
+    try withTemporaryFolder { folder in
+      let scene = try Scene(folder)
+      var request = scene.request()
+      request.ifExists = .version
+      var isFirst = true
+      let outcome = try ImageToImagePipeline(request).run { event in
+        guard case .writing = event, isFirst else { return }
+        isFirst = false
+        try Data("mine".utf8).write(to: scene.url("out.nii.gz"))
+      }
+      #expect(try #require(manifest(outcome)).outputs[0].name == "out.2.nii.gz")
+      #expect(try Data(contentsOf: scene.url("out.nii.gz")) == Data("mine".utf8))
+      #expect(try scene.names == ["in.nii.gz", "out.2.manifest.json", "out.2.nii.gz", "out.nii.gz"])
+    }
+  }
+
+  @Test(
     "whatever ends a run before its manifest leaves nothing behind",
     arguments: ["evaluated", "writing 1", "writing 2", "writing 3"])
   func interrupted(point: String) throws {

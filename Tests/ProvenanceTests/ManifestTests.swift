@@ -7,12 +7,13 @@ import Testing
 
 private func manifest(
   parameters: [String: ParameterValue] = ["sampler": .text("ddim"), "seed": .integer(7)], id: String = "a",
-  output: FileRecord? = nil, input: String = "11"
+  output: FileRecord? = nil, input: String = "11", commit: String? = nil
 ) throws -> Manifest {
   try Manifest(
     id: id, startedAt: "2026-11-21T10:00:00.000Z", endedAt: "2026-11-21T10:00:01.500Z",
     durations: Durations(read: 0.1, infer: 1.25),
-    software: SoftwareRecord(name: "pellucid", version: "0.1.0", numericVersion: 1, compiler: "Swift", libs: [:]),
+    software: SoftwareRecord(
+      name: "pellucid", version: "0.1.0", commit: commit, numericVersion: 1, compiler: "Swift", libs: [:]),
     model: ModelRecord(name: "ct-denoise", version: "1", cardSha256: "22", weightsSha256: "33"),
     parameters: parameters, rng: RandomRecord(algorithm: "philox4x32-10", seed: 7, keying: "voxel"),
     inputs: [FileRecord(role: "image", name: "in.nii", sha256: input, bytes: 5)],
@@ -39,6 +40,13 @@ private func manifest(
     }
   }
 
+  @Test("a build that was not told its commit says nothing of one")
+  func commit() throws {
+    #expect(!String(decoding: try manifest().encoded(), as: UTF8.self).contains("commit\""))
+    let told = try manifest(commit: "4ae19c3f00d1-dirty")
+    #expect(try JSONDecoder().decode(Manifest.self, from: told.encoded()).software.commit == "4ae19c3f00d1-dirty")
+  }
+
   @Test("canonical JSON sorts keys, spells numbers once, and has the digest that sha256sum gives")
   func canonical() throws {
     let parameters: [String: ParameterValue] = [
@@ -58,6 +66,7 @@ private func manifest(
   func jobKey() throws {
     let key = try manifest().jobKey
     #expect(try manifest(id: "b").jobKey == key)
+    #expect(try manifest(commit: "4ae19c3f00d1").jobKey == key, "another build of the same numbers is the same job")
     #expect(try manifest(input: "12").jobKey != key)
     #expect(try manifest(parameters: ["sampler": .text("ddim"), "seed": .integer(8)]).jobKey != key)
   }

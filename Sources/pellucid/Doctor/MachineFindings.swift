@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Models
+import Pipeline
 import Provenance
 import TensorCore
 
@@ -11,6 +12,7 @@ struct MachineFindings: Encodable {
     var path: String
   }
   var version: String
+  var commit: String?
   var compiler: String
   var os: String
   var kernel: String
@@ -28,8 +30,9 @@ struct MachineFindings: Encodable {
       isa: ComputeBackend.instructionSet.rawValue, blasCore: ComputeBackend.blasCore, threads: Parallel.threadCount,
       memoryCap: nil)
     return MachineFindings(
-      version: Pellucid.configuration.version, compiler: SoftwareRecord.builtWith, os: machine.os,
-      kernel: machine.kernel, processor: machine.cpuModel, threads: machine.threads, instructionSet: machine.isa,
+      version: SoftwareRecord.pellucidVersion, commit: SoftwareRecord.pellucidCommit,
+      compiler: SoftwareRecord.builtWith, os: machine.os, kernel: machine.kernel, processor: machine.cpuModel,
+      threads: machine.threads, instructionSet: machine.isa,
       bestInstructionSet: ComputeBackend.best.rawValue, blas: ComputeBackend.blasConfiguration,
       blasCore: machine.blasCore, models: models.map { Model(name: $0.name, path: $0.url.path) }, warnings: warnings())
   }
@@ -55,7 +58,7 @@ struct MachineFindings: Encodable {
 
   func text() -> String {
     var lines = [
-      "pellucid         \(version), built with \(compiler)",
+      "pellucid         \(version)\(commit.map { " (\($0))" } ?? ""), built with \(compiler)",
       "system           \(os), \(kernel)",
       "processor        \(processor), \(threads) threads",
       "instruction set  \(instructionSet)",

@@ -1,0 +1,11 @@
+#include "CBuild.h"
+
+#include <stddef.h>
+
+const char *cbuild_commit(void) {
+#ifdef BUILD_COMMIT
+  return BUILD_COMMIT;
+#else
+  return NULL;
+#endif
+}

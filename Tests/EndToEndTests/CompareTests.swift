@@ -1,0 +1,103 @@
+import Foundation
+import Testing
+
+@Suite("compare and evaluate measure only what lies in one place and is made of numbers")
+struct CompareTests {
+  private let scan = NIfTIBytes.phantom([24, 20, 2])
+
+  /// The same scan with one number of its sform changed: row and column of the affine.
+  private func moved(_ row: Int, _ column: Int, to value: Float) -> Data {
+    var data = scan.data
+    let offset = 280 + 16 * row + 4 * column
+    withUnsafeBytes(of: value.bitPattern.littleEndian) { data.replaceSubrange(offset..<(offset + 4), with: $0) }
+    return data
+  }
+
+  /// Voxels of a closed form, the first ones replaced.
+  private func floats(startingWith odd: [Float]) -> Data {
+    NIfTIBytes(
+      [24, 20, 2],
+      float: { i, j, k in
+        let index = i + 24 * (j + 20 * k)
+        return index < odd.count ? odd[index] : Float((i * 7 + j * 3 + k) % 50)
+      }
+    ).data
+  }
+
+  @Test(
+    "an image that lies elsewhere than the reference is refused, unless its geometry is to be ignored",
+    arguments: [
+      // A voxel to the right, mirrored, thicker slices, a rotation by a degree.
+      (0, 3, Float(0.7), "0.7 mm"), (0, 0, -0.7, "32.2 mm"), (2, 2, 3, "0.5 mm"), (0, 1, 0.012, "0.228 mm"),
+      (1, 3, 0.01, "0.01 mm"),
+    ])
+  func elsewhere(row: Int, column: Int, value: Float, distance: String) throws {
+    try Scene.with { scene in
+      let reference = try scene.input("reference.nii", scan.data)
+      let other = try scene.input("other.nii", moved(row, column, to: value))
+      let outcome = try scene.execute(["compare", other, "--reference", reference])
+      #expect(outcome.exitCode == 65 && outcome.standardOutput == "")
+      let message = try #require(outcome.errorLines.last)
+      #expect(message.contains("other.nii") && message.contains("--ignore-geometry"))
+      #expect(message.contains("up to \(distance) apart"), "\(message)")
+      let ignoring = try scene.execute(["compare", other, "--reference", reference, "--ignore-geometry", "--json"])
+      #expect(ignoring.exitCode == 0, "\(ignoring.standardError)")
+      #expect(ignoring.standardOutput.contains(#""meanAbsoluteError" : 0"#))
+    }
+  }
+
+  @Test("what headers round away is no difference, and pictures lie nowhere")
+  func rounding() throws {
+    try Scene.with { scene in
+      let reference = try scene.input("reference.nii", scan.data)
+      let other = try scene.input("other.nii", moved(0, 3, to: 0.001))
+      #expect(try scene.execute(["compare", other, "--reference", reference]).exitCode == 0)
+      let slice = Repository.root.appendingPathComponent("SampleData/ct-lowdose-slice.png").path
+      #expect(try scene.execute(["compare", slice, "--reference", slice]).exitCode == 0)
+    }
+  }
+
+  @Test("voxels that are no numbers are counted and refused, in an image as in the reference; no figure is printed")
+  func notNumbers() throws {
+    try Scene.with { scene in
+      let good = try scene.input("good.nii", floats(startingWith: []))
+      let bad = try scene.input("bad.nii", floats(startingWith: [.nan, .infinity, 3, -.infinity]))
+      for arguments in [
+        ["compare", bad, "--reference", good], ["compare", good, "--reference", bad],
+        ["compare", good, bad, "--reference", good, "--ignore-geometry", "--window", "0,50"],
+      ] {
+        let outcome = try scene.execute(arguments)
+        #expect(outcome.exitCode == 65 && outcome.standardOutput == "", "\(arguments)")
+        #expect(outcome.errorLines.last?.contains("3 of 960 voxels of bad.nii are no numbers") == true)
+      }
+      #expect(try scene.execute(["compare", good, "--reference", good]).exitCode == 0)
+    }
+  }
+
+  @Test("evaluate refuses pairs as compare does")
+  func evaluate() throws {
+    try Scene.with { scene in
+      let truth = try scene.input("truth.nii", scan.data)
+      let apart = try scene.input("apart.nii", moved(2, 3, to: 5))
+      let bad = try scene.input("bad.nii", floats(startingWith: [.nan]))
+      func evaluate(_ input: String, _ more: String...) throws -> Executable.Outcome {
+        try scene.execute(
+          [
+            "evaluate", "--model", scene.model.path, "--data", truth, "--input", input, "--no-baselines", "--steps",
+            "1",
+          ]
+            + more)
+      }
+      let refused = try evaluate(apart)
+      #expect(refused.exitCode == 65 && refused.standardOutput == "")
+      #expect(refused.errorLines.last?.contains("up to 5 mm apart") == true)
+      let ignoring = try evaluate(apart, "--ignore-geometry")
+      #expect(ignoring.exitCode == 0 && ignoring.standardOutput.contains("ddim"), "\(ignoring.standardError)")
+      let numbers = try evaluate(bad)
+      #expect(numbers.exitCode == 65)
+      #expect(numbers.errorLines.last?.contains("1 of 960 voxels of bad.nii") == true, "\(numbers.standardError)")
+      let alone = try scene.execute(["evaluate", "--model", "tiny", "--data", truth, "--ignore-geometry"])
+      #expect(alone.exitCode == 64)
+    }
+  }
+}
