@@ -60,6 +60,7 @@ struct WatchCommand: ParsableCommand {
     let report = BatchReport(summary, spool)
     if flags.json { print(try report.json()) }
     try report.leave(stoppedBy: StopRequest.signal, mayWait: true)
+    if let error = source.unanswered { throw error }
   }
 }
 
