@@ -38,6 +38,18 @@ public struct InboxOptions: Sendable {
   public init() {}
 }
 
+/// A drop as a look saw it.
+struct Drop {
+  var path: RelativePath
+  /// Of the drop, the options and the second file, those that it has.
+  var signature: [FileSignature]
+  var isAnnounced: Bool
+  var options: RelativePath?
+  /// The second file of a pair.
+  var companion: RelativePath?
+  var companionIsMissing = false
+}
+
 /// A folder that people and scanners drop files into, whose files become jobs once they are complete.
 ///
 /// The whole folder is listed at every look; the kernel's notices only make the next look come sooner. A file is complete
@@ -55,6 +67,22 @@ public final class Inbox: DropSource {
     var notBefore: SuspendingClock.Instant?
   }
 
+  /// A drop that could not be answered, or not be put away.
+  private struct Setback {
+    var tries = 0
+    var notBefore = SuspendingClock.now
+    var error: (any Error)?
+
+    /// How often a sweep tries before it ends without.
+    static let patience = 5
+
+    mutating func count(_ error: (any Error)?) {
+      tries += 1
+      self.error = error
+      notBefore = .now + .milliseconds(100 << min(tries, 10))
+    }
+  }
+
   private let root: URL
   private let id: String
   private let spool: Spool
@@ -65,6 +93,9 @@ public final class Inbox: DropSource {
   private var sights: [RelativePath: Sight] = [:]
   private var handedOver: [RelativePath: [FileSignature]] = [:]
   private var remembered: Set<JobID> = []
+  private var setbacks: [RelativePath: Setback] = [:]
+  private var troubles: [any Error] = []
+  private var asides: [RelativePath: SuspendingClock.Instant] = [:]
 
   /// Watches an inbox; throws `QueueError.missing` for a folder that is none, `FileError`.
   public init(at root: URL, spool: Spool, names: DropNames, options: InboxOptions = InboxOptions()) throws {
@@ -79,14 +110,29 @@ public final class Inbox: DropSource {
 
   /// Time between two looks; shorter while something settles, so that it is taken soon after.
   public var interval: Duration {
-    sights.isEmpty ? options.poll : min(options.poll, max(.milliseconds(100), options.settle / 4))
+    if setbacks.values.contains(where: { $0.tries < Setback.patience }) { return .milliseconds(100) }
+    return sights.isEmpty ? options.poll : min(options.poll, max(.milliseconds(100), options.settle / 4))
   }
 
   /// Drops that may be complete soon: those that keep changing, or lack something, do not count for long.
   public var pending: Int {
     let now = SuspendingClock.now
-    return handedOver.count
+    return handedOver.count + setbacks.values.count { $0.tries < Setback.patience }
       + sights.values.count { !$0.isPartial && now - $0.firstSeen < options.settle * 3 + .seconds(2) }
+  }
+
+  /// Why a drop could not be answered, at the last try; nil if all were.
+  public var unanswered: (any Error)? { setbacks.values.lazy.compactMap(\.error).first.map(Self.withoutName) }
+
+  /// What went wrong with single drops since the last call: each drop is told of once.
+  public func takeTroubles() -> [any Error] {
+    defer { troubles = [] }
+    return troubles.map(Self.withoutName)
+  }
+
+  private static func withoutName(_ error: any Error) -> any Error {
+    guard let error = error as? FileError else { return error }
+    return FileError(error.kind, "a drop could not be answered or put away: \(error.withoutName)")
   }
 
   /// Readable when the kernel noticed a change.
@@ -105,7 +151,6 @@ public final class Inbox: DropSource {
     }
     var complete: [Drop] = []
     var seen: Set<RelativePath> = []
-    var trouble: (any Error)?
     var waiting: Set<JobID>?
     for drop in try drops(in: folder) {
       seen.insert(drop.path)
@@ -114,18 +159,27 @@ public final class Inbox: DropSource {
         try !isForgotten(record, &waiting)
       {
         sights[drop.path] = nil
-        // One that was answered where it lay is put away when the rule has changed.
-        guard !record.isAnswered || options.onDone != .keep || isOutdated(record) else { continue }
-        // One answer that cannot be written keeps neither the others back nor what is new.
-        do { try answer(drop, record, in: folder) } catch { trouble = trouble ?? error }
+        if mayBeAnswered(record) { tryToAnswer(drop, record, in: folder) } else { setbacks[drop.path] = nil }
         continue
       }
+      setbacks[drop.path] = nil
       if isComplete(drop) { complete.append(drop) }
     }
     sights = sights.filter { seen.contains($0.key) }
+    setbacks = setbacks.filter { seen.contains($0.key) }
     try records.keep(seen)
-    if complete.isEmpty, let trouble { throw trouble }
     return complete.map(handOver)
+  }
+
+  /// Whether there is something to say of a drop, or to do with it; one that was answered is put away when the rule has
+  /// changed.
+  private func mayBeAnswered(_ record: DropRecord) -> Bool {
+    guard record.isAnswered, !isOutdated(record) else { return true }
+    switch options.onDone {
+    case .keep: return false
+    case .move: return true
+    case .delete: return record.isGoodNews == true
+    }
   }
 
   /// Whether a job was given up, answered so, and brought to a result after all.
@@ -146,17 +200,12 @@ public final class Inbox: DropSource {
 
   // MARK: Finding drops
 
-  private struct Drop {
-    var path: RelativePath
-    var signature: [FileSignature]
-    var isAnnounced: Bool
-    var options: RelativePath?
-    var companionIsMissing = false
-  }
-
   private func drops(in folder: BoundFolder, below path: RelativePath = RelativePath()) throws -> [Drop] {
-    let entries: [FolderEntry]
-    do { entries = try folder.entries(of: path) } catch {
+    var entries: [FolderEntry]
+    do {
+      entries = try folder.entries(of: path)
+      if putBackWhatIsLeft(entries, path, folder) { entries = try folder.entries(of: path) }
+    } catch {
       // A folder that went away, or that we may not read, hides its own drops and no others; a disk that fails hides
       // what may still be there.
       guard !path.names.isEmpty, error.kind != .io, error.kind != .exhausted else { throw error }
@@ -170,12 +219,33 @@ public final class Inbox: DropSource {
       let name = String(decoding: entry.name, as: UTF8.self)
       let inner = path.appending(entry.name)
       switch entry.kind {
-      case .folder: if names.isSearched(inner) { drops += try self.drops(in: folder, below: inner) }
+      case .folder:
+        // A results tree or a spool that lies here holds what was made, and no drops.
+        let isOurs = [".pellucid", "spool.json"].contains { folder.holds(inner.appending($0)) }
+        if names.isSearched(inner), !isOurs { drops += try self.drops(in: folder, below: inner) }
       case .file: if names.isDrop(name) { drops.append(drop(inner, name, entry, files)) }
       case .other: break
       }
     }
     return drops
+  }
+
+  /// Puts drops back that were taken aside to be put away, by a process that then crashed; true if there were any.
+  private func putBackWhatIsLeft(_ entries: [FolderEntry], _ path: RelativePath, _ folder: BoundFolder) -> Bool {
+    var isAny = false
+    for entry in entries where entry.kind == .folder {
+      guard let isAbandoned = DropArchive.isAbandoned(entry.name) else { continue }
+      let aside = path.appending(entry.name)
+      let since = asides[aside] ?? .now
+      asides[aside] = since
+      // Of a process on another machine nobody can say that it is gone; it needs a moment, not minutes.
+      guard isAbandoned || .now - since > .seconds(600) else { continue }
+      do {
+        try DropArchive(folder, options.onDone, names).putBack(aside)
+        (isAny, asides[aside]) = (true, nil)
+      } catch { troubles.append(error) }
+    }
+    return isAny
   }
 
   private func drop(_ path: RelativePath, _ name: String, _ entry: FolderEntry, _ files: [[UInt8]: FolderEntry])
@@ -193,6 +263,7 @@ public final class Inbox: DropSource {
       let stem = Array(entry.name.dropLast(ending.utf8.count))
       let candidates = companions.flatMap { [stem + Array($0.utf8), stem + Array($0.uppercased().utf8)] }
       if let companion = candidates.lazy.compactMap({ files[$0] }).first {
+        drop.companion = path.folder.appending(companion.name)
         drop.signature.append(companion.signature)
       } else {
         drop.companionIsMissing = true
@@ -259,20 +330,40 @@ public final class Inbox: DropSource {
     sights[path] = nil
   }
 
-  private func answer(_ drop: Drop, _ record: DropRecord, in folder: BoundFolder) throws {
+  /// Answers a drop, or tries again later: one that cannot be answered keeps neither the others back nor what is new.
+  private func tryToAnswer(_ drop: Drop, _ record: DropRecord, in folder: BoundFolder) {
+    var setback = setbacks[drop.path] ?? Setback()
+    guard setback.notBefore <= .now else { return }
+    do {
+      if try answer(drop, record, in: folder) {
+        setbacks[drop.path] = nil
+        return
+      }
+      setback.count(nil)
+    } catch {
+      if setback.error == nil { troubles.append(error) }
+      setback.count(error)
+    }
+    setbacks[drop.path] = setback
+  }
+
+  /// False if the drop is not as it was seen any more.
+  private func answer(_ drop: Drop, _ record: DropRecord, in folder: BoundFolder) throws -> Bool {
     var state: JobState = .quarantine
     var failure = record.refusal
     if let job = record.job {
-      guard let now = try spool.end(of: job) else { return }
+      guard let now = try spool.end(of: job) else { return true }
       state = now
       if now == .quarantine { failure = spool.reasonOfQuarantine(job) }
     }
     let answer = DropAnswer(job: record.job, committed: state == .done, failure: failure)
-    try DropArchive(folder, options.onDone, names).putAway(drop.path, answer.encoded(), succeeded: state == .done)
+    let archive = DropArchive(folder, options.onDone, names)
+    guard try archive.putAway(drop, answer.encoded(), succeeded: state == .done) else { return false }
     var record = record
     record.isAnswered = true
     record.isGoodNews = state == .done
     try records.set(record, for: drop.path)
+    return true
   }
 }
 

@@ -86,6 +86,7 @@ public final class QueueRunner {
     guard let source, .now >= nextLook, desk.isIdle else { return }
     do {
       desk.add(try source.look())
+      for error in source.takeTroubles() { tell(.trouble("\(error)")) }
       failedLooks = 0
       lastLook = .now
       nextLook = .now + source.interval

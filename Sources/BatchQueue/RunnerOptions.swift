@@ -87,6 +87,8 @@ public struct RunnerSummary: Sendable {
 public protocol DropSource: AnyObject {
   /// Files that are complete now; called again after `interval`, or when `hint` becomes readable.
   func look() throws -> [IntakeRequest]
+  /// What went wrong with single files since the last call, and is tried again.
+  func takeTroubles() -> [any Error]
   /// What became of one of them.
   func hear(_ reply: IntakeReply, about request: IntakeRequest)
   /// Files that were seen and are not complete yet, or not answered.
@@ -95,4 +97,9 @@ public protocol DropSource: AnyObject {
   var interval: Duration { get }
   /// A descriptor that becomes readable when it is worth looking at once; -1 for none.
   var hint: Int32 { get }
+}
+
+extension DropSource {
+  /// Nothing.
+  public func takeTroubles() -> [any Error] { [] }
 }

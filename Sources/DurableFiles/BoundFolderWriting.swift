@@ -4,8 +4,8 @@ import Glibc
 
 /// Changes below a bound folder; like reading, none leads out of it. All throw `FileError`.
 extension BoundFolder {
-  /// Writes a small file whole or not at all, in the place of what has its name.
-  public func write(_ data: Data, to path: RelativePath) throws(FileError) {
+  /// Writes a small file whole or not at all; what has its name is replaced, or kept by throwing `.exists`.
+  public func write(_ data: Data, to path: RelativePath, ifExists: AtomicFile.IfExists = .replace) throws(FileError) {
     try inFolder(of: path) { folder throws(FileError) in
       let temporary = ".pellucid-\(String(UInt64.random(in: .min ... .max), radix: 16)).tmp"
       let file = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o666)
@@ -13,12 +13,19 @@ extension BoundFolder {
       var failure = Self.write(data, to: file)
       if failure == 0, fsync(file) != 0 { failure = errno }
       if close(file) != 0, failure == 0 { failure = errno }
-      if failure == 0, path.withLastName({ renameat(folder, temporary, folder, $0) }) != 0 { failure = errno }
+      if failure == 0 {
+        failure = path.withLastName {
+          switch ifExists {
+          case .replace: renameat(folder, temporary, folder, $0) == 0 ? 0 : errno
+          case .fail: cposix_rename_noreplace_at(folder, temporary, folder, $0)
+          }
+        }
+      }
       guard failure == 0 else {
         unlinkat(folder, temporary, 0)
         throw FileError(errno: failure, cannot: "write", path.description)
       }
-      fsync(folder)
+      try Self.flush(folder, path)
     }
   }
 
@@ -46,8 +53,8 @@ extension BoundFolder {
           target.withLastName { new in cposix_rename_noreplace_at(from, old, to, new) }
         }
         guard code == 0 else { throw FileError(errno: code, cannot: "rename", path.description) }
-        fsync(to)
-        fsync(from)
+        try Self.flush(to, target)
+        try Self.flush(from, path)
       }
     }
   }
@@ -69,7 +76,7 @@ extension BoundFolder {
       guard path.withLastName({ unlinkat(folder, $0, 0) }) == 0 || errno == ENOENT else {
         throw FileError(errno: errno, cannot: "remove", path.description)
       }
-      fsync(folder)
+      try Self.flush(folder, path)
     }
   }
 
@@ -81,7 +88,27 @@ extension BoundFolder {
       guard path.withLastName({ mkdirat(folder, $0, 0o777) }) == 0 || errno == EEXIST else {
         throw FileError(errno: errno, cannot: "make the folder", path.description)
       }
-      fsync(folder)
+      try Self.flush(folder, path)
+    }
+  }
+
+  /// Removes a folder, if it is empty; nothing happens if it is not, or is not there.
+  public func removeFolder(_ path: RelativePath) throws(FileError) {
+    try inFolder(of: path) { folder throws(FileError) in
+      let removed = path.withLastName { unlinkat(folder, $0, AT_REMOVEDIR) }
+      guard removed == 0 || errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST else {
+        throw FileError(errno: errno, cannot: "remove the folder", path.description)
+      }
+      if removed == 0 { try Self.flush(folder, path) }
+    }
+  }
+
+  /// Flushes an open folder's entries; a file system that cannot (EINVAL) has no more to give.
+  private static func flush(_ folder: Int32, _ path: RelativePath) throws(FileError) {
+    while fsync(folder) != 0 {
+      if errno == EINTR { continue }
+      guard errno == EINVAL else { throw FileError(errno: errno, cannot: "flush the folder of", path.description) }
+      return
     }
   }
 
@@ -89,6 +116,13 @@ extension BoundFolder {
     let folder = try openBeneath(path.folder)
     defer { close(folder) }
     try body(folder)
+  }
+}
+
+extension FileSignature {
+  /// Whether it is the same file with the same content; a rename changes nothing here.
+  public func isOfSameContent(as other: FileSignature) -> Bool {
+    size == other.size && modified == other.modified && inode == other.inode
   }
 }
 

@@ -61,6 +61,7 @@ struct WatchCommand: ParsableCommand {
     let report = BatchReport(summary, spool)
     if flags.json { print(try report.json()) }
     try report.leave(stoppedBy: StopRequest.signal, mayWait: true, quiet: flags.quiet)
+    if let error = source.unanswered { throw error }
   }
 }
 

@@ -173,6 +173,63 @@ struct InboxTests {
     }
   }
 
+  @Test("the image of a pair goes where its header goes", arguments: ["move", "delete"])
+  func pairs(_ rule: String) throws {
+    try with({ $0.onDone = InboxOptions.OnDone(rawValue: rule)! }) { scene, root, inbox in
+      try drop("header", "p.hdr", root)
+      try drop("image", "p.img", root)
+      #expect(try scene.runner(source: inbox).run().committed.count == 1)
+      let left = try scene.names("inbox").filter { !["done", "new", ".pellucid-inbox"].contains($0) }
+      #expect(left == (rule == "move" ? [] : ["p.hdr.pellucid.json"]))
+      if rule == "move" { #expect(try scene.names("inbox/done") == ["p.hdr", "p.hdr.pellucid.json", "p.img"]) }
+    }
+  }
+
+  @Test("a drop that failed and stays is answered once, and not at every look")
+  func answeredOnce() throws {
+    try with({ $0.onDone = .delete }) { scene, root, inbox in
+      try drop("bad", "b.txt", root)
+      _ = try scene.runner(source: inbox).run()
+      let answer = root.appendingPathComponent("b.txt.pellucid.json").path
+      let before = try FileManager.default.attributesOfItem(atPath: answer)[.systemFileNumber] as? Int
+      let keep = open(answer, O_RDONLY)
+      defer { close(keep) }
+      #expect(try inbox.look().isEmpty)
+      #expect(try FileManager.default.attributesOfItem(atPath: answer)[.systemFileNumber] as? Int == before)
+    }
+  }
+
+  @Test("one drop that cannot be answered ends no sweep, keeps no other back and is told of once")
+  func unanswerable() throws {
+    try with { scene, root, inbox in
+      try drop("1", "a.txt", root)
+      try drop("2", "b.txt", root)
+      try drop("in the way", "a.txt.pellucid.json/file", root)
+      var troubles = 0
+      let runner = try scene.runner(source: inbox) { if case .trouble = $0 { troubles += 1 } }
+      #expect(try runner.run().committed.count == 2)
+      #expect(try answer("b.txt", root)["status"] as? String == "committed")
+      #expect(inbox.unanswered != nil && troubles == 1)
+      try FileManager.default.removeItem(at: root.appendingPathComponent("a.txt.pellucid.json"))
+      let again = try Inbox(at: root, spool: scene.spool, names: names, options: quick)
+      _ = try scene.runner(source: again).run()
+      #expect(try answer("a.txt", root)["status"] as? String == "committed" && again.unanswered == nil)
+    }
+  }
+
+  @Test("a results tree or a spool that lies in an inbox holds no drops")
+  func resultsInside() throws {
+    try with { scene, root, inbox in
+      _ = try Spool(for: root.appendingPathComponent("tree"), at: root.appendingPathComponent("queue"))
+      _ = try Spool(for: root.appendingPathComponent("another"))
+      for path in ["tree/cases/x/output.txt", "queue/input/aa/copy.txt", "another/cases/y/output.txt"] {
+        try drop(path, path, root)
+      }
+      try drop("1", "a.txt", root)
+      #expect(try scene.runner(source: inbox).run().replies.map(\.request.path.lastName) == ["a.txt"])
+    }
+  }
+
   @Test("what lies beside a drop may have its whole name or its stem, and the options go where the drop goes")
   func besides() throws {
     try with({
