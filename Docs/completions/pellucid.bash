@@ -186,7 +186,7 @@ _pellucid() {
 
 _pellucid_batch() {
     repeating_flags=()
-    non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --fail-fast --version -h --help)
+    non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --fail-fast --strict --version -h --help)
     repeating_options=()
     non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime --log-format --progress --spool)
     __pellucid_offer_flags_options -1
@@ -725,7 +725,7 @@ _pellucid_models_import() {
 
 _pellucid_plan() {
     repeating_flags=()
-    non_repeating_flags=(--clamp --no-clamp --report --no-report --force --fail-fast --json --quiet -q --version -h --help)
+    non_repeating_flags=(--clamp --no-clamp --report --no-report --force --fail-fast --strict --json --quiet -q --version -h --help)
     repeating_options=()
     non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime --log-format --progress)
     __pellucid_offer_flags_options -1
@@ -996,7 +996,7 @@ _pellucid_report() {
 
 _pellucid_run() {
     repeating_flags=()
-    non_repeating_flags=(--clamp --no-clamp --report --viewer --no-viewer --force --record-names --dry-run --json --verbose -v --version -h --help)
+    non_repeating_flags=(--clamp --no-clamp --report --viewer --no-viewer --strict --force --record-names --dry-run --json --verbose -v --version -h --help)
     repeating_options=()
     non_repeating_options=(-o --output --model --sampler --steps --seed --samples --noise --noise-field --dtype --if-exists --threads --memory --progress)
     __pellucid_offer_flags_options 1

@@ -25,6 +25,14 @@ public enum RunOutcome: Sendable {
   case committed(Manifest)
   /// An output was there and was left; its manifest, where it has one.
   case skipped(Manifest?)
+
+  /// The record of the result that stands.
+  public var manifest: Manifest? {
+    switch self {
+    case .committed(let manifest): manifest
+    case .skipped(let manifest): manifest
+    }
+  }
 }
 
 /// One volume in; one volume, one manifest and, if asked for, one report out.

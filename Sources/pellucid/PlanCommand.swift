@@ -26,6 +26,7 @@ struct PlanCommand: ParsableCommand {
   var results: String?
   @Option(help: ArgumentHelp("The spool (default: in the results tree).", valueName: "folder")) var spool: String?
   @Flag(help: "As for batch; changes nothing here.") var failFast = false
+  @Flag(help: "As for batch; changes nothing here.") var strict = false
   @OptionGroup(title: "Work") var flags: WorkerFlags
 
   func run() throws {

@@ -21,9 +21,9 @@ struct RunCommand: AsyncParsableCommand {
       Reads NIfTI (.nii, .nii.gz, .hdr/.img) and grey PNG. Beside the output lies its manifest, OUT.manifest.json, written \
       last. Same input, model and options give the same bits, whatever the threads, batch or memory.
 
-      Exit codes: 0 done, or the same result was already there; 64 usage; 65 bad or unsuitable input; 66 no input; \
-      69 no such model; 73 output exists or cannot be made; 74 disk full or I/O error; 75 not enough memory; 77 no \
-      permission; 78 bad model card or settings; 130, 143 stopped.
+      Exit codes: 0 done, or the same result was already there; 20 done, with warnings, under --strict; 64 usage; 65 bad \
+      or unsuitable input; 66 no input; 69 no such model; 73 output exists or cannot be made; 74 disk full or I/O error; \
+      75 not enough memory; 77 no permission; 78 bad model card or settings; 130, 143 stopped.
       """)
 
   @Argument(help: "The image.")
@@ -137,6 +137,7 @@ struct RunCommand: AsyncParsableCommand {
       let why = result.ifExists == .skip ? "it exists" : "it is the result of this very job and is intact"
       Terminal.say("pellucid: nothing to do: \(output) was left, \(why)")
     }
+    if result.strict { try StrictEnd.leave(over: outcome.manifest?.qc.flags ?? []) }
   }
 
   private static func lines(_ plan: RunPlan) -> [String] {
