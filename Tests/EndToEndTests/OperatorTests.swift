@@ -3,6 +3,55 @@ import Testing
 
 @Suite("What an operator asks of queue and workers")
 struct OperatorTests {
+  private func enqueue(_ scene: Scene, _ name: String, _ size: Int) throws {
+    let scan = try scene.input(name, NIfTIBytes.phantom([size, 20, 2]).data)
+    let outcome = try scene.execute(
+      ["enqueue", scan, "-o", scene.output("tree"), "--model", scene.model.path, "--steps", "1", "--no-report"])
+    #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+  }
+
+  private struct Job: Decodable {
+    var job: String
+    var age: Double
+  }
+
+  private func list(_ scene: Scene, _ more: String...) throws -> [Job] {
+    let outcome = try scene.execute(["queue", "ls", "--results", scene.output("tree"), "--json"] + more)
+    #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+    return try JSONDecoder().decode([Job].self, from: Data(outcome.standardOutput.utf8))
+  }
+
+  @Test("queue ls --older-than lists the jobs that were submitted so long ago")
+  func olderThan() throws {
+    try Scene.with { scene in
+      try enqueue(scene, "a.nii", 20)
+      let old = try #require(try list(scene).first).job
+      let record = scene.outputs.appendingPathComponent("tree/.pellucid/spool/jobs/\(old.prefix(2))/\(old)/job.json")
+      try FileManager.default.setAttributes([.modificationDate: Date() - 7300], ofItemAtPath: record.path)
+      try enqueue(scene, "b.nii", 24)
+      #expect(try list(scene).count == 2)
+      #expect(try list(scene, "--older-than", "2h").map(\.job) == [old])
+      #expect(try list(scene, "--older-than", "3h").isEmpty)
+      #expect(try list(scene, "--older-than", "2h", "--state", "done").isEmpty)
+    }
+  }
+
+  @Test("worker --max-jobs, --id, --index and --of; what does not go together is refused")
+  func worker() throws {
+    try Scene.with { scene in
+      try enqueue(scene, "a.nii", 20)
+      try enqueue(scene, "b.nii", 24)
+      let work = ["worker", "--spool", scene.output("tree/.pellucid/spool"), "--drain"]
+      for wrong in [["--index", "1"], ["--of", "2"], ["--index", "2", "--of", "2"], ["--id", "a.b"]] {
+        #expect(try scene.execute(work + wrong).exitCode == 64, "\(wrong)")
+      }
+      #expect(try scene.execute(work + ["--max-jobs", "1", "--id", "night"]).exitCode == 0)
+      #expect(try list(scene, "--state", "ready").count == 1)
+      for index in ["0", "1"] { #expect(try scene.execute(work + ["--index", index, "--of", "2"]).exitCode == 0) }
+      #expect(try list(scene, "--state", "done").count == 2)
+    }
+  }
+
   @Test("--strict: done with warnings ends with 20 and names them; without warnings, and without --strict, with 0")
   func strict() throws {
     try Scene.with { scene in
