@@ -74,15 +74,17 @@ public struct ImageToImagePipeline: Sendable {
     return try .committed(commit(restoration, input, job, site, &clock, tell))
   }
 
-  /// Checks everything and says what a run would do, without computing or writing.
+  /// Checks everything and says what a run would do, without computing or writing; throws what would refuse it.
   public func plan() throws -> RunPlan {
     let site = OutputSite(request)
     try site.check()
     let input = try RunInput(request)
     try site.checkContainer(for: input.volume)
     let job = try PlannedJob(request, input)
-    try site.reserve(for: input.volume)
-    return job.plan
+    var plan = job.plan
+    plan.existing = try site.outlook(job.key)
+    if plan.existing != .skip { try site.reserve(for: input.volume) }
+    return plan
   }
 
   /// Refuses to write a result with voxels that are no numbers: weights that are damaged, or training that ran away.

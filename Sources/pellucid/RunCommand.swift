@@ -140,6 +140,14 @@ struct RunCommand: AsyncParsableCommand {
     if result.strict { try StrictEnd.leave(over: outcome.manifest?.qc.flags ?? []) }
   }
 
+  private static func outlook(_ existing: RunPlan.Existing) -> String {
+    switch existing {
+    case .new: "none"
+    case .skip: "left as it is; nothing would be computed"
+    case .replace: "would be replaced"
+    }
+  }
+
   private static func lines(_ plan: RunPlan) -> [String] {
     let mm = plan.spacing.map { String(format: "%.4g", $0) }.joined(separator: " x ")
     return [
@@ -150,7 +158,7 @@ struct RunCommand: AsyncParsableCommand {
       "batch: \(plan.batch) slices of \(plan.networkSize[0]) x \(plan.networkSize[1]), \(plan.evaluations) evaluations in all",
       "predicted memory: \(ByteCount.text(plan.predictedMemory))",
       "outputs: \(plan.outputs.joined(separator: ", "))",
-    ] + plan.warnings.map { "warning: \($0)" }
+    ] + (plan.existing.map { ["existing output: \(outlook($0))"] } ?? []) + plan.warnings.map { "warning: \($0)" }
   }
 
   /// The command that repeats this run, with recorded names for paths and without what does not change the result.
