@@ -39,6 +39,9 @@ public struct RunnerOptions: Sendable {
   /// Whether jobs that are not most urgent (priority 0) may be claimed now.
   public var mayClaimOrdinary: @Sendable () -> Bool = { true }
 
+  /// Where /proc and /sys lie; tests have others.
+  var kernelFiles = URL(fileURLWithPath: "/")
+
   /// The options as they stand above.
   public init() {}
 

@@ -46,7 +46,7 @@ struct RunnerTests {
       let id = try scene.submit(1, "print", retries: 0)
       _ = try scene.runner().run()
       let failure = try #require(scene.spool.reasonOfQuarantine(id))
-      #expect(failure.evidence == ["the last words\\u{1b}[31m"])
+      #expect(failure.evidence == ["no evaluation was begun", "ended by signal 9", "the last words\\u{1b}[31m"])
       #expect(failure.text.contains("killed"))
     }
   }
