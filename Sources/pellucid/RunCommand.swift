@@ -1,5 +1,6 @@
 import ArgumentParser
 import BatchQueue
+import Cases
 import Configuration
 import Diffusion
 import DurableFiles
@@ -30,8 +31,11 @@ struct RunCommand: AsyncParsableCommand {
   var input: String
   @Option(name: [.short, .long], help: "Where the result goes: .nii, .nii.gz, .hdr or .png.")
   var output: String
-  @Option(help: ArgumentHelp("The model: a name that `pellucid models ls` lists, or a file.", valueName: "name|file"))
-  var model: String
+  @Option(
+    help: ArgumentHelp(
+      "The model: a name that `pellucid models ls` lists, or a file (default: the only one that fits the image).",
+      valueName: "name|file"))
+  var model: String?
   @OptionGroup(title: "Sampling") var sampling: SamplingFlags
   @OptionGroup(title: "Output") var result: ResultFlags
 
@@ -86,6 +90,7 @@ struct RunCommand: AsyncParsableCommand {
 
   private func request(_ settings: Settings) throws -> RunRequest {
     let options = try sampling.options()
+    let model = try self.model ?? chosenModel()
     var request = RunRequest(
       input: URL(fileURLWithPath: input), output: URL(fileURLWithPath: output),
       model: RestorationModel(try PackedModel.read(SettingsInForce.model(model))), options: options,
@@ -93,8 +98,14 @@ struct RunCommand: AsyncParsableCommand {
       memoryLimit: settings.memory.value, report: result.report,
       viewer: result.report && result.viewer ? .find(besides: try SettingsInForce.models.folders) : .off, force: force)
     request.recordNames = recordNames
-    request.command = repetition(options)
+    request.command = repetition(options, model)
     return request
+  }
+
+  private func chosenModel() throws -> String {
+    let (name, reason) = try ModelChoice(SettingsInForce.models).only(for: URL(fileURLWithPath: input))
+    Terminal.say("pellucid: model \(FileError.printable(name)), \(reason)")
+    return name
   }
 
   // MARK: What people see
@@ -162,7 +173,7 @@ struct RunCommand: AsyncParsableCommand {
   }
 
   /// The command that repeats this run, with recorded names for paths and without what does not change the result.
-  private func repetition(_ options: SamplingOptions) -> String {
+  private func repetition(_ options: SamplingOptions, _ model: String) -> String {
     func name(_ path: String) -> String { URL(fileURLWithPath: path).lastPathComponent }
     func recorded(_ path: String, _ role: String) -> String {
       recordNames ? name(path) : RunRequest.recordedName(of: URL(fileURLWithPath: path), role: role)
