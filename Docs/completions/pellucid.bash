@@ -186,9 +186,9 @@ _pellucid() {
 
 _pellucid_batch() {
     repeating_flags=()
-    non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --fail-fast --version -h --help)
+    non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --fail-fast --strict --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime --log-format --progress --spool)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress --spool)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -264,7 +264,7 @@ _pellucid_batch() {
     '--offpeak')
         return
         ;;
-    '--limit')
+    '--limit'|'--max-jobs')
         return
         ;;
     '--max-runtime')
@@ -461,7 +461,7 @@ _pellucid_enqueue() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime --log-format --progress)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -540,7 +540,7 @@ _pellucid_enqueue() {
     '--offpeak')
         return
         ;;
-    '--limit')
+    '--limit'|'--max-jobs')
         return
         ;;
     '--max-runtime')
@@ -725,9 +725,9 @@ _pellucid_models_import() {
 
 _pellucid_plan() {
     repeating_flags=()
-    non_repeating_flags=(--clamp --no-clamp --report --no-report --force --fail-fast --json --quiet -q --version -h --help)
+    non_repeating_flags=(--clamp --no-clamp --report --no-report --force --fail-fast --strict --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime --log-format --progress)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -806,7 +806,7 @@ _pellucid_plan() {
     '--offpeak')
         return
         ;;
-    '--limit')
+    '--limit'|'--max-jobs')
         return
         ;;
     '--max-runtime')
@@ -850,7 +850,7 @@ _pellucid_queue_ls() {
     repeating_flags=()
     non_repeating_flags=(--json --version -h --help)
     repeating_options=(--state)
-    non_repeating_options=(--spool --results)
+    non_repeating_options=(--spool --results --older-than)
     __pellucid_offer_flags_options 0
 
     # Offer option value completions
@@ -863,6 +863,9 @@ _pellucid_queue_ls() {
         ;;
     '--state')
         __pellucid_add_completions -W 'ready'$'\n''claimed'$'\n''failed'$'\n''held'$'\n''done'$'\n''quarantine'
+        return
+        ;;
+    '--older-than')
         return
         ;;
     esac
@@ -999,7 +1002,7 @@ _pellucid_report() {
 
 _pellucid_run() {
     repeating_flags=()
-    non_repeating_flags=(--clamp --no-clamp --report --viewer --no-viewer --force --record-names --dry-run --json --verbose -v --version -h --help)
+    non_repeating_flags=(--clamp --no-clamp --report --viewer --no-viewer --strict --force --record-names --dry-run --json --verbose -v --version -h --help)
     repeating_options=()
     non_repeating_options=(-o --output --model --sampler --steps --seed --samples --noise --noise-field --dtype --if-exists --threads --memory --progress)
     __pellucid_offer_flags_options 1
@@ -1117,7 +1120,7 @@ _pellucid_watch() {
     repeating_flags=()
     non_repeating_flags=(--init --once --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--inbox --results --poll --settle --ready --on-done --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime --log-format --progress)
+    non_repeating_options=(--inbox --results --poll --settle --ready --on-done --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
     __pellucid_offer_flags_options 0
 
     # Offer option value completions
@@ -1169,7 +1172,7 @@ _pellucid_watch() {
     '--offpeak')
         return
         ;;
-    '--limit')
+    '--limit'|'--max-jobs')
         return
         ;;
     '--max-runtime')
@@ -1190,12 +1193,21 @@ _pellucid_worker() {
     repeating_flags=()
     non_repeating_flags=(--drain --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-runtime --log-format --progress)
+    non_repeating_options=(--spool --id --index --of --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
     __pellucid_offer_flags_options 0
 
     # Offer option value completions
     case "${prev}" in
     '--spool')
+        return
+        ;;
+    '--id')
+        return
+        ;;
+    '--index')
+        return
+        ;;
+    '--of')
         return
         ;;
     '--jobs')
@@ -1222,7 +1234,7 @@ _pellucid_worker() {
     '--offpeak')
         return
         ;;
-    '--limit')
+    '--limit'|'--max-jobs')
         return
         ;;
     '--max-runtime')

@@ -15,6 +15,8 @@ public struct JobStatus: Codable, Sendable {
   public var attempt: Int
   /// Who computes it.
   public var worker: String?
+  /// Seconds since it was submitted, by this machine's clock.
+  public var age: Double?
   /// How many seconds it still waits after a failure, by this machine's clock.
   public var waits: Double?
   /// What went wrong.
@@ -73,6 +75,15 @@ extension Spool {
       .compactMap { JobID($0) }.filter { id in (try? job(id))?.inputs.contains { $0.sha256 == sha256 } ?? false }
   }
 
+  /// The record of a job never changes, so its time is that of the submission, also in a copy of the spool.
+  private func age(of id: JobID) -> Double? {
+    var status = stat()
+    guard lstat(folder(of: id).appendingPathComponent("job.json").path(percentEncoded: false), &status) == 0 else {
+      return nil
+    }
+    return max(0, Date().timeIntervalSince1970 - Double(status.st_mtim.tv_sec)).rounded()
+  }
+
   private func status(_ state: JobState, _ name: String) throws -> JobStatus {
     let claim = state == .claimed ? ClaimName(name) : nil
     let ticket = claim?.ticket ?? Ticket(name)
@@ -83,6 +94,7 @@ extension Spool {
       job: id, state: state, priority: ticket?.priority ?? job.priority, sequence: job.sequence,
       attempt: ticket?.attempt ?? (failures.last?.attempt ?? 1), worker: claim?.worker.description, failures: failures,
       result: state == .done ? "cases/\(id)" : nil, inputs: job.inputs.map(\.sha256))
+    status.age = age(of: id)
     if state == .failed, let last = failures.last, case .retry(let delay) = Verdict(failures, retries: job.retries) {
       status.waits = max(0, delay - (Date().timeIntervalSince1970 - last.time)).rounded()
     }

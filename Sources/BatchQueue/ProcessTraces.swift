@@ -27,12 +27,47 @@ enum ProcessTraces {
 
   /// How often the kernel killed a process of this process's control group for lack of memory; nil where it cannot be
   /// told.
-  static func memoryKills() -> Int? {
-    guard let groups = try? String(contentsOfFile: "/proc/self/cgroup", encoding: .utf8),
-      let own = groups.split(separator: "\n").first(where: { $0.hasPrefix("0::") })
-    else { return nil }
-    let file = "/sys/fs/cgroup\(own.dropFirst(3))/memory.events"
-    guard let events = try? String(contentsOfFile: file, encoding: .utf8) else { return nil }
-    return events.split(separator: "\n").first { $0.hasPrefix("oom_kill ") }.flatMap { Int($0.dropFirst(9)) }
+  ///
+  /// `root` is where /proc and /sys lie. Both generations of control groups are asked: a machine may have either, or both
+  /// with the memory in one of them.
+  static func memoryKills(root: URL = URL(fileURLWithPath: "/")) -> Int? {
+    func text(_ path: String) -> String? {
+      try? String(contentsOf: root.appendingPathComponent(path), encoding: .utf8)
+    }
+    guard let groups = text("proc/self/cgroup") else { return nil }
+    return memoryFiles(groups).lazy.compactMap { text($0) }.compactMap(memoryKills).first
+  }
+
+  /// Where the kernel may count, in the order of trust, from the lines of /proc/self/cgroup.
+  ///
+  /// In a container the group's own folder may be mounted in the place of the root.
+  static func memoryFiles(_ groups: String) -> [String] {
+    var files: [String] = []
+    for line in groups.split(separator: "\n") {
+      let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+      guard parts.count == 3 else { continue }
+      let folder: (mount: String, file: String)? =
+        if parts[0] == "0", parts[1].isEmpty {
+          ("sys/fs/cgroup", "memory.events")
+        } else if parts[1].split(separator: ",").contains("memory") {
+          ("sys/fs/cgroup/memory", "memory.oom_control")
+        } else {
+          nil
+        }
+      guard let folder else { continue }
+      let group = parts[2] == "/" ? "" : String(parts[2])
+      files.append("\(folder.mount)\(group)/\(folder.file)")
+      if !group.isEmpty { files.append("\(folder.mount)/\(folder.file)") }
+    }
+    return files
+  }
+
+  /// The count in the text of `memory.events` (second generation) or `memory.oom_control` (first, since Linux 4.13).
+  static func memoryKills(_ text: String) -> Int? {
+    for line in text.split(separator: "\n") {
+      let words = line.split(separator: " ")
+      if words.count == 2, words[0] == "oom_kill" { return Int(words[1]) }
+    }
+    return nil
   }
 }

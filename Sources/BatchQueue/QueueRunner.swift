@@ -9,7 +9,7 @@ public final class QueueRunner {
   private let spool: Spool
   private let options: RunnerOptions
   private let tell: (QueueEvent) -> Void
-  private let worker = WorkerName()
+  private let worker: WorkerName
   private let slots: [Slot]
   private let desk: IntakeDesk
   private let source: (any DropSource)?
@@ -41,6 +41,7 @@ public final class QueueRunner {
     self.options = options
     self.source = source
     self.tell = tell
+    worker = WorkerName(label: options.label)
     slots = (0..<max(1, options.slots)).map { _ in Slot(launch, options) }
     desk = IntakeDesk(
       launch, firstSequence: try spool.nextSequence(), patience: max(options.stallTimeout, .seconds(600)))
@@ -235,7 +236,7 @@ public final class QueueRunner {
   }
 
   private func isWanted(_ ticket: Ticket) -> Bool {
-    ticket.priority == 0 || options.mayClaimOrdinary()
+    (ticket.priority == 0 || options.mayClaimOrdinary()) && options.part?.holds(ticket.job) ?? true
   }
 
   private func mayClaim() throws -> Bool {

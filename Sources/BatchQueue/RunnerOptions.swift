@@ -24,6 +24,10 @@ public struct RunnerOptions: Sendable {
   public var computes = true
   /// Most jobs to compute.
   public var maximumJobs: Int?
+  /// Computes only the jobs of this part, for engines that share work out by numbers.
+  public var part: JobPart?
+  /// A word of the operator's in the worker's name; empty for none.
+  public private(set) var label = ""
   /// Claims nothing any more after this time.
   public var maximumRuntime: Duration?
   /// Stops at the first job that is given up.
@@ -35,8 +39,36 @@ public struct RunnerOptions: Sendable {
   /// Whether jobs that are not most urgent (priority 0) may be claimed now.
   public var mayClaimOrdinary: @Sendable () -> Bool = { true }
 
+  /// Where /proc and /sys lie; tests have others.
+  var kernelFiles = URL(fileURLWithPath: "/")
+
   /// The options as they stand above.
   public init() {}
+
+  /// Gives the worker a word to be known by; false, and nothing is changed, for anything but 1 to 32 ASCII letters, digits
+  /// and underscores.
+  public mutating func name(_ label: String) -> Bool {
+    guard WorkerName.isLabel(label) else { return false }
+    self.label = label
+    return true
+  }
+}
+
+/// One of `count` parts that all jobs fall into by their ids, the same on every machine and at every time.
+public struct JobPart: Sendable, Equatable {
+  /// Which one, 0..<count.
+  public let index: Int
+  /// How many there are.
+  public let count: Int
+
+  /// A part; nil where the index is not below the count.
+  public init?(index: Int, count: Int) {
+    guard count > 0, (0..<count).contains(index) else { return nil }
+    (self.index, self.count) = (index, count)
+  }
+
+  /// Whether a job falls into it; ids are digests, so the parts are about equal.
+  public func holds(_ job: JobID) -> Bool { (UInt64(job.description, radix: 16) ?? 0) % UInt64(count) == UInt64(index) }
 }
 
 /// What happens in a worker, for whoever logs or shows it.

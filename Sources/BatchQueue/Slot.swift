@@ -14,18 +14,21 @@ final class Slot {
   private let launch: ServerLaunch
   private let lease: LeaseTiming
   private let stallTimeout: Duration
+  private let kernelFiles: URL
   private(set) var server: ServerProcess?
   private(set) var claim: Claim?
   private(set) var startedAt = SuspendingClock.now
   private var lastSign = SuspendingClock.now
   private var lastBeat = SuspendingClock.now
   private var longestStep = Duration.zero
+  private var lastProgress: (done: Int, total: Int)?
   private var memoryKills: Int?
 
   init(_ launch: ServerLaunch, _ options: RunnerOptions) {
     self.launch = launch
     lease = options.lease
     stallTimeout = options.stallTimeout
+    kernelFiles = options.kernelFiles
   }
 
   /// Whether it has nothing to do.
@@ -39,7 +42,8 @@ final class Slot {
         earlierFailures: claim.failures))
     self.claim = claim
     (startedAt, lastSign, lastBeat, longestStep) = (.now, .now, .now, .zero)
-    memoryKills = ProcessTraces.memoryKills()
+    lastProgress = nil
+    memoryKills = ProcessTraces.memoryKills(root: kernelFiles)
     // A server that went between two cases is no fault of this one.
     if let server, server.send(request) { return }
     server = nil
@@ -68,6 +72,7 @@ final class Slot {
       case .progress(let done, let total):
         longestStep = max(longestStep, .now - lastSign)
         lastSign = .now
+        if total > 0 { lastProgress = (done, total) }
         progress(done, total)
       case .computed: return .computed
       case .failed(var failure):
@@ -94,11 +99,26 @@ final class Slot {
       case .signalled(let signal): "the process crashed with signal \(signal)"
       case .exited(let code): "the process ended with code \(code) in the middle of the case"
       }
-    return Failure(kind: .killed, code: end == .signalled(SIGKILL) ? 75 : 70, text: text, evidence: server.evidence)
+    return Failure(
+      kind: .killed, code: end == .signalled(SIGKILL) ? 75 : 70, text: text,
+      evidence: [progressLine, Self.line(end)] + server.evidence)
+  }
+
+  /// How far the case had come.
+  private var progressLine: String {
+    lastProgress.map { "last progress: \($0.done) of \($0.total) evaluations" } ?? "no evaluation was begun"
+  }
+
+  /// How the process ended.
+  private static func line(_ end: ServerProcess.End) -> String {
+    switch end {
+    case .signalled(let signal): "ended by signal \(signal)"
+    case .exited(let code): "ended with code \(code)"
+    }
   }
 
   private var reasonOfKill: String {
-    switch (memoryKills, ProcessTraces.memoryKills()) {
+    switch (memoryKills, ProcessTraces.memoryKills(root: kernelFiles)) {
     case (let before?, let after?) where after > before:
       "the kernel killed the process for lack of memory; give the workflow a bound (memory: 4G), or the machine more"
     case (_?, _?): "the process was killed by hand, or by the machine's own limits"
@@ -118,11 +138,11 @@ final class Slot {
     let limit = max(stallTimeout, longestStep * 10)
     guard claim != nil, let server, .now - lastSign > limit else { return nil }
     let threads = ProcessTraces.threads(of: server.process)
-    _ = server.stop()
+    let end = server.stop()
     self.server = nil
     return Failure(
       kind: .stalled, code: 75, text: "no progress for \(limit.components.seconds) s; the process was killed",
-      evidence: threads + server.evidence)
+      evidence: [progressLine, Self.line(end)] + threads + server.evidence)
   }
 
   /// Ends the case; the server stays for the next one unless it is not fit for it.

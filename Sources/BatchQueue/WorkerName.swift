@@ -4,7 +4,7 @@ import Foundation
 /// The name of a worker process: who holds a claim.
 ///
 /// It tells a process on this machine whether the worker still lives, and nothing else: the machine's name is hashed.
-/// `HOST-PID-START-RANDOM`.
+/// `HOST-PID-START-RANDOM`, where what is random may follow a word of the operator's: `night_k3x9`.
 struct WorkerName: Hashable, Sendable, CustomStringConvertible {
   private let host: String
   private let process: Int32
@@ -12,12 +12,20 @@ struct WorkerName: Hashable, Sendable, CustomStringConvertible {
   /// Another one at each worker, whatever the machine.
   let unique: String
 
-  /// The name of this process, another one at each call.
-  init() {
+  /// The name of this process, another one at each call; `label` is one that `isLabel` takes, or empty.
+  init(label: String = "") {
     host = Self.thisHost
     process = getpid()
     startedAt = Self.startOfProcess(process) ?? "0"
-    unique = String(UInt32.random(in: .min ... .max), radix: 36)
+    unique = (label.isEmpty ? "" : label + "_") + String(UInt32.random(in: .min ... .max), radix: 36)
+  }
+
+  /// Whether a word can stand in the name of a claim's folder: 1 to 32 ASCII letters, digits and underscores.
+  static func isLabel(_ text: String) -> Bool {
+    (1...32).contains(text.utf8.count)
+      && text.utf8.allSatisfy { byte in
+        byte == UInt8(ascii: "_") || (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte)
+      }
   }
 
   init?(_ text: Substring) {

@@ -13,7 +13,7 @@ public struct CasePlan: Encodable, Sendable {
   public var file: String
   /// The job that it would be.
   public var job: JobID?
-  /// `new`, `refused`, or the state that its job is in: `done` where the result stands.
+  /// `new`, `refused`, `duplicate` of a file before it, or the state that its job is in: `done` where the result stands.
   public var state: String
   /// The exit code of a refusal; 0 without one.
   public var code = 0
@@ -37,10 +37,13 @@ public struct CasePlan: Encodable, Sendable {
 
   static let new = "new"
   static let refused = "refused"
+  /// The state of a file whose job an earlier file of the plan is already: it is computed once.
+  public static let duplicate = "duplicate"
 
   /// Whether it is still to be computed.
   public var isToDo: Bool {
-    state != Self.refused && state != JobState.done.rawValue && state != JobState.quarantine.rawValue
+    state != Self.refused && state != Self.duplicate && state != JobState.done.rawValue
+      && state != JobState.quarantine.rawValue
   }
 }
 
@@ -51,6 +54,7 @@ public final class CasePlanner {
   private let results: ResultsTree?
   private let spool: Spool?
   private let classify: (any Error) -> (code: Int, text: String)
+  private var toDo: Set<JobID> = []
   private lazy var times = EvaluationTimes(manifests())
 
   /// A planner for results that may not exist yet; `classify` gives an error its exit code and its one line.
@@ -95,6 +99,7 @@ public final class CasePlanner {
     let job = JobID(key: try run.jobKey(inputs: digests))
     plan.job = job
     plan.state = try state(job)?.rawValue ?? CasePlan.new
+    if plan.isToDo, !toDo.insert(job).inserted { plan.state = CasePlan.duplicate }
     plan.run = try RunPlan(run, for: scan, inputs: digests)
     plan.run?.input = work.inputName
     guard plan.isToDo, let planned = plan.run else { return }

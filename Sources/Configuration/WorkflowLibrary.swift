@@ -100,6 +100,14 @@ public struct WorkflowLibrary: Sendable {
       .notFound, "no workflow matches this \(format.rawValue) file; \(Self.choice(all.map(\.name))); \(remedy)")
   }
 
+  /// Whether a file can match a workflow at all: one has a `match`, or cannot be read and might have one.
+  public var canMatch: Bool {
+    available.contains { entry in
+      guard let workflow = try? Workflow.read(entry.url) else { return true }
+      return workflow.match != nil
+    }
+  }
+
   private static func choice(_ names: [String]) -> String {
     names.isEmpty ? "there are none" : "known workflows: \(list(names))"
   }

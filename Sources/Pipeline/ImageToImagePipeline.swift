@@ -25,6 +25,14 @@ public enum RunOutcome: Sendable {
   case committed(Manifest)
   /// An output was there and was left; its manifest, where it has one.
   case skipped(Manifest?)
+
+  /// The record of the result that stands.
+  public var manifest: Manifest? {
+    switch self {
+    case .committed(let manifest): manifest
+    case .skipped(let manifest): manifest
+    }
+  }
 }
 
 /// One volume in; one volume, one manifest and, if asked for, one report out.
@@ -67,7 +75,7 @@ public struct ImageToImagePipeline: Sendable {
     return try .committed(commit(restoration, input, job, site, &clock, tell))
   }
 
-  /// Checks everything and says what a run would do, without computing or writing.
+  /// Checks everything and says what a run would do, without computing or writing; throws what would refuse it.
   public func plan() throws -> RunPlan {
     if request.ifExists == .version {
       return try eachVersion { version in
@@ -81,8 +89,10 @@ public struct ImageToImagePipeline: Sendable {
     let input = try RunInput(request)
     try site.checkContainer(for: input.volume)
     let job = try PlannedJob(request, input)
-    try site.reserve(for: input.volume)
-    return job.plan
+    var plan = job.plan
+    plan.existing = try site.outlook(job.key)
+    if plan.existing != .skip { try site.reserve(for: input.volume) }
+    return plan
   }
 
   /// Refuses to write a result with voxels that are no numbers: weights that are damaged, or training that ran away.

@@ -78,6 +78,12 @@ struct OutputSite {
     return nil
   }
 
+  /// What a run of this job would do with what stands there; refuses what the run would refuse.
+  func outlook(_ key: String) throws -> RunPlan.Existing {
+    if try mustSkip() || identicalResult(key) != nil { return .skip }
+    return request.outputs.contains(where: exists) ? .replace : .new
+  }
+
   private func refuseExisting() throws {
     guard let taken = request.outputs.first(where: exists) else { return }
     let why = request.ifExists == .fail ? "exists" : "exists and is not the result of this very job"

@@ -173,6 +173,20 @@ public struct RunPlan: Codable, Sendable, Equatable {
   public var warnings: [String]
   /// What the job's result depends on, as a digest.
   public var jobKey: String
+  /// What becomes of the output: `new`, `skip` (what stands there is left), `replace`; nil where no place was looked at.
+  ///
+  /// An output that would be refused is no plan but an error.
+  public var existing: Existing?
+
+  /// What a run does where its output goes.
+  public enum Existing: String, Codable, Sendable {
+    /// Nothing stands there.
+    case new
+    /// What stands there is left as it is, and nothing is computed.
+    case skip
+    /// What stands there is replaced.
+    case replace
+  }
 }
 
 extension RunPlan {

@@ -1,8 +1,10 @@
 import ArgumentParser
 import BatchQueue
+import Cases
 import Configuration
 import DurableFiles
 import Foundation
+import Models
 import Transforms
 
 /// Which images are meant, and what is done with them: what batch, enqueue and plan have in common.
@@ -10,7 +12,11 @@ struct BatchCases: ParsableArguments {
   @Argument(help: "Files, folders, patterns, tables.") var inputs: [String]
   @Option(help: ArgumentHelp("How each image is treated; by default the workflow that matches it.", valueName: "name"))
   var workflow: String?
-  @Option(help: ArgumentHelp("A model, instead of a workflow.", valueName: "name|file")) var model: String?
+  @Option(
+    help: ArgumentHelp(
+      "A model, instead of a workflow (default, where no workflow has a match: the only model that is installed).",
+      valueName: "name|file"))
+  var model: String?
   @OptionGroup(title: "Sampling, with --model") var sampling: BatchSamplingFlags
   @Option(within: 0...9, help: "Urgency, 0 to 9; 0 is most urgent (default: the workflow's).") var priority: Int?
   @Option(help: ArgumentHelp("Take part I of N of the inputs, such as 1/4.", valueName: "i/n"), transform: Shard.init)
@@ -32,7 +38,9 @@ struct BatchCases: ParsableArguments {
       throw ExitCode(2)
     }
     let chosen = shard.map { shard in files.enumerated().filter { shard.covers($0.offset) }.map(\.element) } ?? files
-    let instructions = try instructions(WorkflowLibrary.current(first: settings.workflows.value))
+    let library = WorkflowLibrary.current(first: settings.workflows.value)
+    let mayChoose = files.contains { $0.workflow == nil } && !library.canMatch
+    let instructions = try instructions(library, mayChoose ? ModelChoice(.current(first: settings.models.value)) : nil)
     return chosen.map { file in
       IntakeRequest(
         folder: file.folder.path(percentEncoded: false), path: file.path, instructions: file.workflow ?? instructions,
@@ -41,13 +49,19 @@ struct BatchCases: ParsableArguments {
   }
 
   /// The workflow that all images get, as the case server reads it; nil to choose by the file.
-  private func instructions(_ library: WorkflowLibrary) throws -> Data? {
+  private func instructions(_ library: WorkflowLibrary, _ choice: ModelChoice?) throws -> Data? {
     if let workflow { return try JSONEncoder().encode(try library.workflow(named: workflow)) }
-    guard let model else { return nil }
+    guard let model = try model ?? choice.map(chosen) else { return nil }
     // A path is meant from here, and the server may stand elsewhere.
     let isPath = model.contains("/") || model.hasSuffix(".safetensors")
     let name = isPath ? URL(fileURLWithPath: model).standardizedFileURL.path : model
     return try JSONEncoder().encode(try sampling.workflow(model: name))
+  }
+
+  private func chosen(_ choice: ModelChoice) throws -> String {
+    let (name, reason) = try choice.only(for: nil)
+    Terminal.say("pellucid: model \(FileError.printable(name)), \(reason)")
+    return name
   }
 
   /// The private table of names, where it was asked for.

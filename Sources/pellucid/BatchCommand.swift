@@ -16,8 +16,9 @@ struct BatchCommand: ParsableCommand {
       RESULTS/cases/ID/, where ID is a digest of input, model and options; `pellucid queue show FILE --results RESULTS` \
       finds a file's.
 
-      Exit codes: 0 all done; 2 no image found; 8 some failed (the list: --json, or RESULTS/batch.json); 64 usage; \
-      74 disk full or I/O error; 130, 143 stopped, jobs given back; where all fail alike, their own code.
+      Exit codes: 0 all done; 2 no image found; 8 some failed (the list: --json, or RESULTS/batch.json); 20 all done, \
+      with warnings, under --strict; 64 usage; 74 disk full or I/O error; 130, 143 stopped, jobs given back; where all \
+      fail alike, their own code.
       """)
 
   @OptionGroup var cases: BatchCases
@@ -26,6 +27,7 @@ struct BatchCommand: ParsableCommand {
   @OptionGroup(title: "Work") var flags: WorkerFlags
   @Option(help: ArgumentHelp("The spool (default: in the results tree).", valueName: "folder")) var spool: String?
   @Flag(help: "Stop at the first case that is given up.") var failFast = false
+  @Flag(help: "End with code 20 if all is done but there were warnings.") var strict = false
 
   func run() throws {
     flags.startLog()
@@ -41,5 +43,6 @@ struct BatchCommand: ParsableCommand {
     try AtomicFile.write(Data((json + "\n").utf8), to: spool.results.root.appendingPathComponent("batch.json"))
     if flags.json { print(json) }
     try report.leave(stoppedBy: StopRequest.signal, quiet: flags.quiet)
+    if strict { try StrictEnd.leave(over: report.warnings(in: spool.results)) }
   }
 }

@@ -2,6 +2,7 @@ import ArgumentParser
 import BatchQueue
 import DurableFiles
 import Foundation
+import Provenance
 
 /// What became of a batch, a sweep or a worker's work, for scripts and for the exit code.
 struct BatchReport: Encodable {
@@ -70,6 +71,12 @@ struct BatchReport: Encodable {
     return Case(
       job: id, state: state?.rawValue ?? "unknown", result: state == .done ? "cases/\(id)" : nil,
       code: failure?.code ?? 0, text: failure?.text, known: known)
+  }
+
+  /// The remarks of every committed case, as its manifest has them.
+  func warnings(in results: ResultsTree) -> [String] {
+    let committed = cases.filter { $0.state == JobState.done.rawValue }.compactMap(\.job)
+    return committed.flatMap { (try? Manifest.read(results.manifest(of: $0)))?.qc.flags ?? [] }
   }
 
   func json() throws -> String {

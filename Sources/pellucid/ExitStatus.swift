@@ -15,6 +15,8 @@ import Volumes
 /// The exit codes of every command (those of sysexits.h, and 128 + the signal after a clean stop), and the one place
 /// that decides which error gets which.
 enum ExitStatus: Int32 {
+  /// Done, but with warnings, and `--strict` was given.
+  case warned = 20
   /// Flags that are wrong or do not go together.
   case usage = 64
   /// An input that is corrupt, or refused by a limit, by its geometry or by the model.

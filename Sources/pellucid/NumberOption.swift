@@ -20,8 +20,10 @@ extension Option where Value: FixedWidthInteger & Sendable {
 
 extension Option {
   /// A whole number within a range that may be left out.
-  init<T: FixedWidthInteger & Sendable>(within range: ClosedRange<T>, help: ArgumentHelp) where Value == T? {
-    self.init(parsing: .unconditional, help: help, transform: Number.whole(range))
+  init<T: FixedWidthInteger & Sendable>(
+    name: NameSpecification = .long, within range: ClosedRange<T>, help: ArgumentHelp
+  ) where Value == T? {
+    self.init(name: name, parsing: .unconditional, help: help, transform: Number.whole(range))
   }
 
   /// A number that may be left out; which ones make sense is for its user to say.

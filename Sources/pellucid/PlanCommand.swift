@@ -26,6 +26,7 @@ struct PlanCommand: ParsableCommand {
   var results: String?
   @Option(help: ArgumentHelp("The spool (default: in the results tree).", valueName: "folder")) var spool: String?
   @Flag(help: "As for batch; changes nothing here.") var failFast = false
+  @Flag(help: "As for batch; changes nothing here.") var strict = false
   @OptionGroup(title: "Work") var flags: WorkerFlags
 
   func run() throws {
@@ -91,6 +92,8 @@ struct PlanCommand: ParsableCommand {
     var refused: Int
     /// Cases that failed before and were given up.
     var givenUp: Int
+    /// Files that are the same job as one before them.
+    var duplicates: Int
     /// Cases that are still to be computed.
     var toDo: Int
     /// Of the cases that are to be computed.
@@ -107,6 +110,7 @@ struct PlanCommand: ParsableCommand {
       done = plans.count { $0.state == JobState.done.rawValue }
       refused = plans.count { $0.code != 0 }
       givenUp = plans.count { $0.state == JobState.quarantine.rawValue }
+      duplicates = plans.count { $0.state == CasePlan.duplicate }
       toDo = open.count
       evaluations = open.reduce(0) { $0 + ($1.run?.evaluations ?? 0) }
       let longest = open.compactMap(\.seconds).max() ?? 0
@@ -116,7 +120,8 @@ struct PlanCommand: ParsableCommand {
     }
 
     func show() {
-      print("\(cases) cases: \(toDo) to do, \(done) done, \(givenUp) given up, \(refused) refused")
+      let again = duplicates > 0 ? ", \(duplicates) duplicates" : ""
+      print("\(cases) cases: \(toDo) to do, \(done) done, \(givenUp) given up, \(refused) refused\(again)")
       print(
         "\(evaluations) evaluations, about \(String(format: "%.0f", seconds)) s, memory "
           + "\(ByteCount.text(predictedMemory)), disk up to \(ByteCount.text(disk))")

@@ -69,10 +69,17 @@ struct QueueCommand: ParsableCommand {
     @Option(
       help: "Only jobs in this state: \(JobState.allCases.map(\.rawValue).joined(separator: ", ")). May be repeated.")
     var state: [JobState] = []
+    @Option(
+      help: ArgumentHelp("Only jobs that were submitted longer ago than this, such as 2h.", valueName: "time"),
+      transform: duration)
+    var olderThan: Duration?
     @Flag(help: "Print JSON.") var json = false
 
     func run() throws {
-      let jobs = try place.open().list(state.isEmpty ? Set(JobState.allCases) : Set(state))
+      let least = olderThan.map { $0 / .seconds(1) } ?? 0
+      let jobs = try place.open().list(state.isEmpty ? Set(JobState.allCases) : Set(state)).filter {
+        $0.age ?? .infinity >= least
+      }
       if json { return try Jobs.print(jobs) }
       for job in jobs {
         let waits = job.waits.map { ", again in \(Int($0)) s" } ?? ""

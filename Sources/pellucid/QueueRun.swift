@@ -14,6 +14,8 @@ struct QueueRun {
   let goal: RunnerOptions.Goal
   var failFast = false
   var computes = true
+  /// What more the worker is to do otherwise than the flags say.
+  var adjust: (inout RunnerOptions) -> Void = { _ in }
 
   /// Works to the goal; throws `Interruption` after a stop that came from outside.
   func run(_ source: (any DropSource)? = nil) throws -> RunnerSummary {
@@ -21,6 +23,7 @@ struct QueueRun {
     var options = flags.options(goal, settings)
     options.failFast = failFast
     options.computes = computes
+    adjust(&options)
     let log = QueueLog(quiet: flags.quiet, progress: flags.progress)
     var spool = spool
     spool.retryAfter = flags.retryAfter / .seconds(1)

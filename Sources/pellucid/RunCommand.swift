@@ -1,5 +1,6 @@
 import ArgumentParser
 import BatchQueue
+import Cases
 import Configuration
 import Diffusion
 import DurableFiles
@@ -21,17 +22,20 @@ struct RunCommand: AsyncParsableCommand {
       Reads NIfTI (.nii, .nii.gz, .hdr/.img) and grey PNG. Beside the output lies its manifest, OUT.manifest.json, written \
       last. Same input, model and options give the same bits, whatever the threads, batch or memory.
 
-      Exit codes: 0 done, or the same result was already there; 64 usage; 65 bad or unsuitable input; 66 no input; \
-      69 no such model; 73 output exists or cannot be made; 74 disk full or I/O error; 75 not enough memory; 77 no \
-      permission; 78 bad model card or settings; 130, 143 stopped.
+      Exit codes: 0 done, or the same result was already there; 20 done, with warnings, under --strict; 64 usage; 65 bad \
+      or unsuitable input; 66 no input; 69 no such model; 73 output exists or cannot be made; 74 disk full or I/O error; \
+      75 not enough memory; 77 no permission; 78 bad model card or settings; 130, 143 stopped.
       """)
 
   @Argument(help: "The image.")
   var input: String
   @Option(name: [.short, .long], help: "Where the result goes: .nii, .nii.gz, .hdr or .png.")
   var output: String
-  @Option(help: ArgumentHelp("The model: a name that `pellucid models ls` lists, or a file.", valueName: "name|file"))
-  var model: String
+  @Option(
+    help: ArgumentHelp(
+      "The model: a name that `pellucid models ls` lists, or a file (default: the only one that fits the image).",
+      valueName: "name|file"))
+  var model: String?
   @OptionGroup(title: "Sampling") var sampling: SamplingFlags
   @OptionGroup(title: "Output") var result: ResultFlags
 
@@ -86,6 +90,7 @@ struct RunCommand: AsyncParsableCommand {
 
   private func request(_ settings: Settings) throws -> RunRequest {
     let options = try sampling.options()
+    let model = try self.model ?? chosenModel()
     var request = RunRequest(
       input: URL(fileURLWithPath: input), output: URL(fileURLWithPath: output),
       model: RestorationModel(try PackedModel.read(SettingsInForce.model(model))), options: options,
@@ -93,8 +98,14 @@ struct RunCommand: AsyncParsableCommand {
       memoryLimit: settings.memory.value, report: result.report,
       viewer: result.report && result.viewer ? .find(besides: try SettingsInForce.models.folders) : .off, force: force)
     request.recordNames = recordNames
-    request.command = repetition(options)
+    request.command = repetition(options, model)
     return request
+  }
+
+  private func chosenModel() throws -> String {
+    let (name, reason) = try ModelChoice(SettingsInForce.models).only(for: URL(fileURLWithPath: input))
+    Terminal.say("pellucid: model \(FileError.printable(name)), \(reason)")
+    return name
   }
 
   // MARK: What people see
@@ -137,6 +148,15 @@ struct RunCommand: AsyncParsableCommand {
       let why = result.ifExists == .skip ? "it exists" : "it is the result of this very job and is intact"
       Terminal.say("pellucid: nothing to do: \(place(manifest)) was left, \(why)")
     }
+    if result.strict { try StrictEnd.leave(over: outcome.manifest?.qc.flags ?? []) }
+  }
+
+  private static func outlook(_ existing: RunPlan.Existing) -> String {
+    switch existing {
+    case .new: "none"
+    case .skip: "left as it is; nothing would be computed"
+    case .replace: "would be replaced"
+    }
   }
 
   /// The output as the caller named it, with the number that it got with `--if-exists version`.
@@ -157,11 +177,11 @@ struct RunCommand: AsyncParsableCommand {
       "batch: \(plan.batch) slices of \(plan.networkSize[0]) x \(plan.networkSize[1]), \(plan.evaluations) evaluations in all",
       "predicted memory: \(ByteCount.text(plan.predictedMemory))",
       "outputs: \(plan.outputs.joined(separator: ", "))",
-    ] + plan.warnings.map { "warning: \($0)" }
+    ] + (plan.existing.map { ["existing output: \(outlook($0))"] } ?? []) + plan.warnings.map { "warning: \($0)" }
   }
 
   /// The command that repeats this run, with recorded names for paths and without what does not change the result.
-  private func repetition(_ options: SamplingOptions) -> String {
+  private func repetition(_ options: SamplingOptions, _ model: String) -> String {
     func name(_ path: String) -> String { URL(fileURLWithPath: path).lastPathComponent }
     func recorded(_ path: String, _ role: String) -> String {
       recordNames ? name(path) : RunRequest.recordedName(of: URL(fileURLWithPath: path), role: role)

@@ -73,6 +73,8 @@ struct ResultFlags: ParsableArguments {
   var report = false
   @Flag(inversion: .prefixedNo, help: "Put the interactive viewer into the report, where it is installed.")
   var viewer = true
+  @Flag(help: "End with code 20 if the work is done but there were warnings.")
+  var strict = false
 }
 
 extension ExistingOutput: ExpressibleByArgument {}

@@ -35,7 +35,9 @@ struct WorkerFlags: ParsableArguments {
       "Begin only jobs of priority 0 outside these hours, such as 22:00-06:00 (settings: offPeak).", valueName: "hours")
   )
   var offpeak: String?
-  @Option(within: 1...1_000_000, help: "Begin this many cases at most.") var limit: Int?
+  @Option(
+    name: [.long, .customLong("max-jobs")], within: 1...1_000_000, help: "Begin this many cases at most.")
+  var limit: Int?
   @Option(help: ArgumentHelp("Begin nothing after this time, such as 50m.", valueName: "time"), transform: duration)
   var maxRuntime: Duration?
   @Flag(help: "Print a summary as JSON on stdout.") var json = false

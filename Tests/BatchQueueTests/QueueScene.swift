@@ -29,11 +29,14 @@ struct QueueScene {
   }
 
   @discardableResult
-  func submit(_ number: Int, _ what: String = "ok", code: Int? = nil, priority: Int = 5, retries: Int = 2) throws
-    -> JobID
-  {
+  func submit(
+    _ number: Int, _ what: String = "ok", code: Int? = nil, file: URL? = nil, priority: Int = 5, retries: Int = 2
+  ) throws -> JobID {
     let job = Job(key: Self.key(number), priority: priority, sequence: number, retries: retries, inputs: [])
-    let work = code.map { "{\"do\": \"\(what)\", \"code\": \($0)}" } ?? "{\"do\": \"\(what)\"}"
+    var work = "{\"do\": \"\(what)\""
+    if let code { work += ", \"code\": \(code)" }
+    if let file { work += ", \"file\": \"\(file.path)\"" }
+    work += "}"
     _ = try spool.submit(job, work: Data(work.utf8))
     return job.id
   }

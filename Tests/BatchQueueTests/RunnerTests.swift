@@ -46,7 +46,7 @@ struct RunnerTests {
       let id = try scene.submit(1, "print", retries: 0)
       _ = try scene.runner().run()
       let failure = try #require(scene.spool.reasonOfQuarantine(id))
-      #expect(failure.evidence == ["the last words\\u{1b}[31m"])
+      #expect(failure.evidence == ["no evaluation was begun", "ended by signal 9", "the last words\\u{1b}[31m"])
       #expect(failure.text.contains("killed"))
     }
   }
@@ -122,6 +122,37 @@ struct RunnerTests {
       let summary = try scene.runner({ $0.failFast = true }).run()
       #expect(summary.committed.isEmpty && summary.quarantined.count == 1)
       #expect(try scene.spool.tickets(.ready).count == 1)
+    }
+  }
+
+  @Test("workers with numbers share jobs out by them: each computes its part, and all of it")
+  func parts() throws {
+    try QueueScene.with { scene in
+      for number in 1...9 { try scene.submit(number) }
+      func compute(_ index: Int) throws -> [Int?] {
+        try scene.runner({ $0.part = JobPart(index: index, count: 3) }).run().committed
+          .map { Int($0.description, radix: 16) }
+      }
+      #expect(try compute(2) == [2, 5, 8])
+      #expect(try compute(0) == [3, 6, 9])
+      #expect(try compute(1) == [1, 4, 7])
+      #expect(JobPart(index: 3, count: 3) == nil && JobPart(index: 0, count: 0) == nil)
+    }
+  }
+
+  @Test("a worker is known by the word that it was given, where that can stand in a name")
+  func label() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      var seen: String?
+      let runner = try scene.runner(
+        { _ = $0.name("night_2") },
+        tell: { if case .started = $0 { seen = try? scene.spool.status(of: id).worker } })
+      #expect(try runner.run().committed == [id])
+      #expect(try #require(seen).contains("-night_2_"), "\(seen ?? "")")
+      for bad in ["", "a-b", "a.b", "../x", "ä", String(repeating: "a", count: 33)] {
+        #expect(!WorkerName.isLabel(bad), "\(bad)")
+      }
     }
   }
 

@@ -29,6 +29,7 @@ struct PlanTests {
       var done: Int
       var refused: Int
       var toDo: Int
+      var duplicates: Int
       var evaluations: Int
       var seconds: Double
       var disk: Int
@@ -83,6 +84,26 @@ struct PlanTests {
       #expect(same?["predictedMemory"] as? Int == run.predictedMemory)
       #expect(same?["evaluations"] as? Int == run.evaluations)
       #expect(same?["jobKey"] as? String == run.jobKey)
+    }
+  }
+
+  @Test("the same bytes under two names are computed once, and planned once")
+  func duplicates() throws {
+    try Scene.with { scene in
+      let scan = NIfTIBytes.phantom([40, 36, 3]).data
+      for name in ["a.nii", "b.nii"] { _ = try scene.input(name, scan) }
+      _ = try scene.input("c.nii", NIfTIBytes.phantom([24, 20, 2]).data)
+      let (code, document) = try plan(scene)
+      #expect(code == 0)
+      #expect(document.cases.map(\.state) == ["new", "duplicate", "new"])
+      #expect(document.cases[0].job == document.cases[1].job)
+      #expect(document.totals.cases == 3 && document.totals.toDo == 2 && document.totals.duplicates == 1)
+      let planned = [document.cases[0], document.cases[2]]
+      #expect(document.totals.evaluations == planned.compactMap(\.run?.evaluations).reduce(0, +))
+      #expect(document.totals.disk == planned.map(\.disk).reduce(0, +) && document.cases[1].disk == 0)
+      try batch(scene)
+      #expect(try FileManager.default.contentsOfDirectory(atPath: scene.output("tree/cases")).count == 2)
+      #expect(try plan(scene).document.cases.map(\.state) == ["done", "done", "done"])
     }
   }
 

@@ -153,6 +153,29 @@ struct RunTests {
     }
   }
 
+  @Test("a dry run says whether what stands there would be left, replaced or refused")
+  func dryRunOverExisting() throws {
+    try Scene.with { scene in
+      let input = try scene.input("scan.nii", scan)
+      func dry(_ more: String...) throws -> String {
+        let outcome = try scene.execute(scene.run(input) + more + ["--dry-run", "--json"])
+        let plan = try? JSONSerialization.jsonObject(with: Data(outcome.standardOutput.utf8)) as? [String: Any]
+        return "\(outcome.exitCode) \(plan?["existing"] as? String ?? "-")"
+      }
+      #expect(try dry() == "0 new")
+      #expect(try scene.execute(scene.run(input)).exitCode == 0)
+      let before = try identity(of: scene.outputs)
+      #expect(try dry() == "0 skip")
+      #expect(try dry("--seed", "9") == "73 -")
+      #expect(try dry("--if-exists", "fail") == "73 -")
+      #expect(try dry("--seed", "9", "--if-exists", "skip") == "0 skip")
+      #expect(try dry("--seed", "9", "--if-exists", "replace") == "0 replace")
+      #expect(try identity(of: scene.outputs) == before)
+      let text = try scene.execute(scene.run(input, to: "clear.nii.gz", "--dry-run"))
+      #expect(text.standardOutput.contains("existing output: left as it is"))
+    }
+  }
+
   @Test("several samples give a mean and a standard deviation")
   func samples() throws {
     try Scene.with { scene in

@@ -73,6 +73,44 @@ struct WorkflowTests {
     }
   }
 
+  @Test(
+    "the drops of a workflow with priority 0 are computed first, however late they come; an override may be as urgent")
+  func priorities() throws {
+    try InboxScene.with { scene in
+      let folder = scene.folder.appendingPathComponent("workflows")
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      for (name, priority) in [("routine", 5), ("stat", 0)] {
+        let text = "model: ct-denoise\nsampler: pfdiff-1_1\nsteps: 2\nreport: false\npriority: \(priority)\n"
+        try Data(text.utf8).write(to: folder.appendingPathComponent("\(name).yaml"))
+      }
+      let halt = scene.folder.appendingPathComponent("HALT")
+      try Data().write(to: halt)
+      let piece = try InboxScene.piece()
+      let flags = ["--workflows", folder.path, "--pause-file", halt.path, "--log-format", "json"]
+      // One sweep for each, so that each has a later place in the queue than the one before.
+      let drops = [("routine", "a", ""), ("routine", "b", ""), ("routine", "c", "priority: 0\n"), ("stat", "d", "")]
+      for (index, drop) in drops.enumerated() {
+        let options = "\(drop.2)seed: \(index)\n"
+        let file = scene.inbox.appendingPathComponent("\(drop.0)/\(drop.1).pellucid.yaml")
+        try FileManager.default.createDirectory(
+          at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+        try Data(options.utf8).write(to: file)
+        try scene.drop(piece, "\(drop.0)/\(drop.1).nii.gz")
+        let outcome = try scene.pellucid(
+          ["watch", "--once", "--inbox", scene.inbox.path, "--results", scene.results.path] + flags)
+        #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+      }
+      try FileManager.default.removeItem(at: halt)
+      let outcome = try scene.pellucid(
+        ["watch", "--once", "--inbox", scene.inbox.path, "--results", scene.results.path] + flags)
+      struct Line: Decodable { var ev: String, job: String? }
+      let started = outcome.errorLines.compactMap { try? JSONDecoder().decode(Line.self, from: Data($0.utf8)) }
+        .filter { $0.ev == "started" }.compactMap(\.job)
+      let jobs = try drops.map { try scene.answer("\($0.0)/\($0.1).nii.gz").job }
+      #expect(started == [jobs[2], jobs[3], jobs[0], jobs[1]].compactMap(\.self), "\(outcome.standardError)")
+    }
+  }
+
   @Test("an override with an unknown key is answered with code 78, line and nearest key; corrected, it is taken")
   func wrongOverride() throws {
     try InboxScene.with { scene in

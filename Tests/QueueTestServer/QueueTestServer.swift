@@ -6,12 +6,15 @@ import Foundation
 /// A server process for the tests of the queue: it does what a job's `work.json` says, without image or network.
 ///
 /// `{"do": "ok"}` writes a result; `"fail"` reports code `code`; `"crash"` dies by a signal; `"kill"` is killed on its
-/// first attempt and does well on the next; `"hang"` stands still; `"print"` prints and then crashes.
+/// first attempt and does well on the next; `"hang"` stands still; `"print"` prints and then crashes; `"stall"` makes some
+/// progress, prints what was asked of it and stands still; `"memory"` writes to `file` what the kernel would count when
+/// it kills for lack of memory, and is killed.
 @main
 enum QueueTestServer {
   struct Work: Codable {
     var `do`: String
     var code: Int?
+    var file: String?
   }
 
   static func main() {
@@ -45,6 +48,14 @@ enum QueueTestServer {
       _ = write(STDERR_FILENO, words, words.count)
       raise(SIGKILL)
     case "hang": while true { pause() }
+    case "stall":
+      say(.progress(done: 3, of: 8))
+      let words = Array("attempt \(request.attempt), smaller \(request.smaller)\n".utf8)
+      _ = write(STDERR_FILENO, words, words.count)
+      while true { pause() }
+    case "memory":
+      try? Data("oom 1\noom_kill 1\n".utf8).write(to: URL(fileURLWithPath: work.file ?? ""))
+      raise(SIGKILL)
     default: break
     }
     say(.progress(done: 1, of: 2))

@@ -1,0 +1,80 @@
+import Foundation
+import Testing
+
+@Suite("What an operator asks of queue and workers")
+struct OperatorTests {
+  private func enqueue(_ scene: Scene, _ name: String, _ size: Int) throws {
+    let scan = try scene.input(name, NIfTIBytes.phantom([size, 20, 2]).data)
+    let outcome = try scene.execute(
+      ["enqueue", scan, "-o", scene.output("tree"), "--model", scene.model.path, "--steps", "1", "--no-report"])
+    #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+  }
+
+  private struct Job: Decodable {
+    var job: String
+    var age: Double
+  }
+
+  private func list(_ scene: Scene, _ more: String...) throws -> [Job] {
+    let outcome = try scene.execute(["queue", "ls", "--results", scene.output("tree"), "--json"] + more)
+    #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+    return try JSONDecoder().decode([Job].self, from: Data(outcome.standardOutput.utf8))
+  }
+
+  @Test("queue ls --older-than lists the jobs that were submitted so long ago")
+  func olderThan() throws {
+    try Scene.with { scene in
+      try enqueue(scene, "a.nii", 20)
+      let old = try #require(try list(scene).first).job
+      let record = scene.outputs.appendingPathComponent("tree/.pellucid/spool/jobs/\(old.prefix(2))/\(old)/job.json")
+      try FileManager.default.setAttributes([.modificationDate: Date() - 7300], ofItemAtPath: record.path)
+      try enqueue(scene, "b.nii", 24)
+      #expect(try list(scene).count == 2)
+      #expect(try list(scene, "--older-than", "2h").map(\.job) == [old])
+      #expect(try list(scene, "--older-than", "3h").isEmpty)
+      #expect(try list(scene, "--older-than", "2h", "--state", "done").isEmpty)
+    }
+  }
+
+  @Test("worker --max-jobs, --id, --index and --of; what does not go together is refused")
+  func worker() throws {
+    try Scene.with { scene in
+      try enqueue(scene, "a.nii", 20)
+      try enqueue(scene, "b.nii", 24)
+      let work = ["worker", "--spool", scene.output("tree/.pellucid/spool"), "--drain"]
+      for wrong in [["--index", "1"], ["--of", "2"], ["--index", "2", "--of", "2"], ["--id", "a.b"]] {
+        #expect(try scene.execute(work + wrong).exitCode == 64, "\(wrong)")
+      }
+      #expect(try scene.execute(work + ["--max-jobs", "1", "--id", "night"]).exitCode == 0)
+      #expect(try list(scene, "--state", "ready").count == 1)
+      for index in ["0", "1"] { #expect(try scene.execute(work + ["--index", index, "--of", "2"]).exitCode == 0) }
+      #expect(try list(scene, "--state", "done").count == 2)
+    }
+  }
+
+  @Test("--strict: done with warnings ends with 20 and names them; without warnings, and without --strict, with 0")
+  func strict() throws {
+    try Scene.with { scene in
+      let coarse = try scene.input("coarse.nii", NIfTIBytes.phantom([24, 20, 2], spacing: [1.2, 1.2, 2.5]).data)
+      let good = try scene.input("good.nii", NIfTIBytes.phantom([24, 20, 2]).data)
+      let last = "pellucid: strict: done, with warnings: W-ENVELOPE (2)"
+      for again in ["computed", "left, for it is the same result"] {
+        let outcome = try scene.execute(scene.run(coarse, "--strict", "--steps", "1"))
+        #expect(outcome.exitCode == 20 && outcome.errorLines.last == last, "\(again): \(outcome.standardError)")
+      }
+      #expect(try scene.execute(scene.run(coarse, "--steps", "1")).exitCode == 0)
+      #expect(try scene.execute(scene.run(good, to: "good.nii.gz", "--strict", "--steps", "1")).exitCode == 0)
+
+      func batch(_ tree: String, _ more: String...) throws -> Executable.Outcome {
+        try scene.execute(
+          ["batch", "-o", scene.output(tree), "--model", scene.model.path, "--steps", "1", "--no-report"] + more)
+      }
+      let warned = try batch("tree", coarse, good, "--strict")
+      #expect(warned.exitCode == 20 && warned.errorLines.last == last, "\(warned.standardError)")
+      #expect(try batch("tree", coarse, good).exitCode == 0)
+      #expect(try batch("tree", good, "--strict").exitCode == 0)
+      let bad = try scene.input("bad.nii", NIfTIBytes.phantom().data.dropLast(5))
+      #expect(try batch("tree", coarse, bad, "--strict").exitCode == 8, "what failed weighs more")
+    }
+  }
+}
