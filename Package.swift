@@ -20,7 +20,9 @@ let kernels: [CSetting] = [
   .unsafeFlags(["-O3"], .when(configuration: .debug)),
 ]
 
-/// The commit that `make release` builds; other builds do not know it. What is no name of a commit is passed over.
+/// The commit that is built, from `make release`; other builds do not know it.
+///
+/// What is no name of a commit is passed over.
 let commit = Context.environment["BUILD_COMMIT"].flatMap { text in
   text.wholeMatch(of: /[A-Za-z0-9._-]{1,64}/) == nil ? nil : text
 }
