@@ -20,14 +20,15 @@ let kernels: [CSetting] = [
   .unsafeFlags(["-O3"], .when(configuration: .debug)),
 ]
 
-/// The commit that `make release` builds; other builds do not know it. What is no name of a commit is passed over.
+/// The commit that is built, from `make release`; other builds do not know it.
+///
+/// What is no name of a commit is passed over.
 let commit = Context.environment["BUILD_COMMIT"].flatMap { text in
   text.wholeMatch(of: /[A-Za-z0-9._-]{1,64}/) == nil ? nil : text
 }
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
-let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -40,7 +41,6 @@ let package = Package(
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
-    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
@@ -50,7 +50,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
 
     // C: headers that we wrote, whatever is behind them.
-    .target(name: "CKernels", dependencies: ["COpenBLAS"], cSettings: kernels, linkerSettings: [.linkedLibrary("m")]),
+    .target(name: "CKernels", cSettings: kernels, linkerSettings: [.linkedLibrary("m")]),
     .target(name: "CPNG", dependencies: ["CLibPNG"], cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
     .target(
       name: "CNIfTI", cSettings: [.unsafeFlags(["-I/usr/include/nifti", "-Wall", "-Wextra", "-Werror"])],
@@ -73,7 +73,7 @@ let package = Package(
     .target(
       name: "Volumes", dependencies: ["TensorCore", "DurableFiles", "CNIfTI", "CPNG", "CZlib"], swiftSettings: numeric),
     .target(name: "Provenance", dependencies: ["DurableFiles"], swiftSettings: strict),
-    .target(name: "BatchQueue", dependencies: ["DurableFiles", "CPosix"], swiftSettings: strict),
+    .target(name: "BatchQueue", dependencies: ["DurableFiles"], swiftSettings: strict),
 
     // Join.
     .target(
@@ -96,8 +96,7 @@ let package = Package(
     .target(
       name: "Training",
       dependencies: [
-        "Models", "NeuralNet", "Diffusion", "Transforms", "Volumes", "Evaluation", "TensorCore", "DurableFiles",
-        "Configuration",
+        "Models", "NeuralNet", "Diffusion", "Transforms", "Volumes", "TensorCore", "DurableFiles", "Configuration",
       ],
       swiftSettings: numeric),
 
@@ -114,7 +113,7 @@ let package = Package(
       name: "pellucid",
       dependencies: [
         "Cases", "BatchQueue", "Pipeline", "Reports", "Training", "Models", "Diffusion", "Volumes", "Evaluation",
-        "Provenance", "TensorCore", "DurableFiles", "NeuralNet", "Transforms", "Configuration", argumentParser, logging,
+        "Provenance", "TensorCore", "DurableFiles", "NeuralNet", "Transforms", "Configuration", argumentParser,
       ], swiftSettings: strict),
 
     // Tests.

@@ -1,5 +1,6 @@
 #!/bin/bash
-# Checks every `import` of a room against what Package.swift declares for it. The compiler's own check
+# Checks every `import` of a room against what Package.swift declares for it, and that what it declares for a room of Sources
+# is imported there. The compiler's own check
 # (`--explicit-target-dependency-import-check error`) lets an import pass that is only reached through another room.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -19,6 +20,15 @@ while read -r target path; do
   allowed=$(awk -v t="$target" '$1 == t { print $3 }' <<<"$declared")
   imports=$(grep -rhoE '^(@[A-Za-z@ ]+ )?((public|package|internal|private|fileprivate) )?import ((struct|class|enum|protocol|func) )?[A-Za-z_]+' \
     "$path" --include='*.swift' 2>/dev/null | awk '{ print $NF }' | sort -u || true)
+  if [[ $path == Sources/* && -n $imports ]]; then
+    for module in $allowed; do
+      [ "$module" = - ] || grep -qx "$module" <<<"$imports" || {
+        echo "lint: Package.swift lets $target import $module, which nothing there does: remove the arrow there" \
+          "(and from Docs/Architecture.md)" >&2
+        status=1
+      }
+    done
+  fi
   for module in $imports; do
     [ "$module" != "$target" ] || continue
     grep -qx "$module" <<<"$known" || continue

@@ -33,6 +33,9 @@ if grep -rnE 'DispatchQueue|[^A-Za-z]Thread *[({]|pthread_create' Sources --incl
   | grep -v '^Sources/TensorCore/ThreadTeam.swift'; then
   finding "only TensorCore's ThreadTeam makes threads"
 fi
+if grep -rnE '[^A-Za-z]Process\(\)' Sources --include='*.swift'; then
+  finding "Foundation's Process needs an internet socket, which the services of Workflows/systemd do not get: use posix_spawn"
+fi
 if find Sources Tests -name '*Utils*' -o -name '*Helper*' -o -name '*Common*' | grep .; then
   finding "name a file after the one concept in it"
 fi

@@ -34,7 +34,7 @@ enum CohortUpdate {
 final class CohortRefresher {
   private let arguments: [String]
   private let interval: Duration
-  private var process: Process?
+  private var process: pid_t?
   private var lastStart = SuspendingClock.now - .seconds(3600)
   private var isStale = false
 
@@ -50,16 +50,36 @@ final class CohortRefresher {
 
   /// Starts a refresh where one is due.
   func refreshIfDue() {
-    guard isStale, .now - lastStart >= interval, process?.isRunning != true else { return }
+    guard isStale, .now - lastStart >= interval, !isRunning() else { return }
     isStale = false
     lastStart = .now
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-    process.arguments = arguments
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    process.standardError = FileHandle.nullDevice
-    guard (try? process.run()) != nil else { return }
-    self.process = process
+    process = Self.spawn(arguments)
+  }
+
+  private func isRunning() -> Bool {
+    guard let child = process else { return false }
+    var status: Int32 = 0
+    if waitpid(child, &status, WNOHANG) == 0 { return true }
+    process = nil
+    return false
+  }
+
+  /// Starts this executable, deaf and dumb; nil if that fails.
+  ///
+  /// Not by Foundation's `Process`: it hears of a child's end through an internet socket, which a service may be denied, and
+  /// then takes every child for running.
+  private static func spawn(_ arguments: [String]) -> pid_t? {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    for descriptor in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] {
+      posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_RDWR, 0)
+    }
+    let words = (["pellucid"] + arguments).map { strdup($0) } + [nil]
+    let variables = ProcessInfo.processInfo.environment.map { strdup("\($0)=\($1)") } + [nil]
+    defer { for text in words + variables { free(text) } }
+    var child: pid_t = 0
+    let code = posix_spawn(&child, "/proc/self/exe", &actions, nil, words, variables)
+    return code == 0 ? child : nil
   }
 }
