@@ -68,8 +68,9 @@ struct PlannedJob {
       jobKey: key)
   }
 
-  /// Voxel values have a unit with a name where the card's window is one of CT: HU. All others are arbitrary: a PNG's
-  /// grey levels, and what is scaled by percentiles or by a container's range.
+  /// Unit of the voxel values: HU where the card's window is one of CT.
+  ///
+  /// All others are arbitrary: a PNG's grey levels, and what is scaled by percentiles or by a container's range.
   static func unit(of card: ModelCard, _ format: VolumeFileFormat) -> String {
     if case .window = card.intensity, card.envelope.modality == "CT", format != .png { return "HU" }
     return "a.u."

@@ -40,7 +40,7 @@ struct NumberTable {
       ["Residual, mean", "", quantity(numbers.residualMean, unit), ""],
       ["Residual, standard deviation", "", quantity(numbers.residualDeviation, unit), ""],
       [
-        "Residual, autocorrelation at lag 1 inside the object (no unit; white noise: 0 ± "
+        "Residual, correlation one voxel further, inside the object (no unit; white noise: 0 ± "
           + "\(brief(numbers.whiteNoiseAutocorrelation)))", "", short(numbers.residualAutocorrelation), "",
       ],
     ]

@@ -90,8 +90,9 @@ enum PageStyle {
     pre{background:var(--panel);border:1px solid var(--rule);border-radius:10px;padding:.8rem 1rem;white-space:pre-wrap;
     overflow-wrap:anywhere;user-select:all;margin:.6rem 0}
     #rating{display:none}.js #rating{display:block}
-    #rating fieldset{border:0;padding:0;margin:.6rem 0;display:flex;gap:.3rem 1.2rem;flex-wrap:wrap}
-    #rating legend{float:left;width:9rem;color:var(--dim)}#rating label{white-space:nowrap}
+    #rating fieldset{border:0;padding:0;margin:.6rem 0;display:flex;gap:.3rem 1.2rem}
+    #rating fieldset div{display:flex;gap:.3rem 1.2rem;flex-wrap:wrap}
+    #rating legend{float:left;flex:none;width:6rem;color:var(--dim)}#rating label{white-space:nowrap}
     #rating input{accent-color:var(--after);margin:0 .25rem 0 0}#rating .notes{display:block;white-space:normal}
     #rating textarea{display:block;width:100%;max-width:44rem;font:inherit;font-size:.93rem;color:var(--text);
     background:var(--panel);border:1px solid #6b7c8c;border-radius:7px;padding:.4rem .6rem;margin:.2rem 0 0;resize:vertical}
@@ -106,12 +107,12 @@ enum PageStyle {
     #viewer fieldset{border:0;padding:0;margin:0 1rem 0 0;display:flex;gap:.4rem;align-items:center;flex-wrap:wrap}
     #viewer legend{float:left;margin-right:.5rem;color:var(--dim);font-size:.9rem}
     #viewer output{display:block;min-height:1.6em;font-size:.9rem;color:var(--dim)}
-    @media print{main{height:270mm;overflow:hidden}.tools,.slide,.legend,.line,.js .line,.js #viewer,.pair .hint{display:none!important}
+    @media print{main{height:271mm;overflow:hidden}.tools,.slide,.legend,.line,.js .line,.js #viewer,.pair .hint{display:none!important}
     .pair{gap:3mm;margin:.5mm 0}.pictures{grid-template-columns:2fr 1fr}.charts{grid-template-columns:5fr 5fr 4fr}
     .measures{grid-template-columns:5fr 9fr}.charts .keys{grid-template-columns:1fr;margin:0}
     .stage,.js .stage{display:grid;grid-template-columns:1fr 1fr;justify-items:center}.js .second{position:relative;mask:none}
     .scroll{overflow:visible}.scroll .still,.js .scroll .stage{min-width:0}.remarks{max-height:10mm;overflow:hidden}
-    .layer{width:fit-content;margin:0 auto}.layer img{width:auto;max-width:100%;max-height:46mm}.scroll .layer img{max-height:33mm}
+    .layer{width:fit-content;margin:0 auto}.layer img{width:auto;max-width:100%;max-height:46mm}.scroll .layer img{max-height:29mm}
     img,.still,.stage{print-color-adjust:exact;-webkit-print-color-adjust:exact}
     .facts{font-size:5.6pt;line-height:1.15}.facts th{width:22mm;min-width:0}.facts td,.facts th{padding:.1mm 2mm .1mm 0;border:0}
     h3,.eyebrow{display:none}pre{font-size:5.6pt;line-height:1.2;padding:0;margin:.5mm 0;border:0}}

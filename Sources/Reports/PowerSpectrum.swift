@@ -1,10 +1,9 @@
 import Foundation
 import TensorCore
 
-/// How strong each fineness of detail is in an image: its power over spatial frequency in the slicing plane, mean over
-/// directions, after P. D. Welch (1967).
+/// How strong each fineness of detail is in an image: its power over spatial frequency in the slicing plane.
 ///
-/// Square blocks are freed of their mean, weighted with a Hann window w and transformed; with N the side of a block and
+/// The mean over directions, by the method of Welch (1967). Square blocks are freed of their mean, weighted with a Hann window w and transformed; with N the side of a block and
 /// f = (u, v)/N in cycles per voxel, P(u, v) = |Σ w r exp(−2πi (ux + vy)/N)|² / Σ w². White noise of standard deviation σ
 /// has P = σ² everywhere. A ring holds the (u, v) whose distance from 0 rounds to its number. The transform is a plain sum:
 /// blocks are small, and a few hundred are enough.

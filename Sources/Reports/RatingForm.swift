@@ -19,8 +19,8 @@ struct RatingForm {
       <h2>Your rating</h2>
       <p class="hint">Saved as a file on this machine and sent nowhere. <code>pellucid report RESULTS --collect FOLDER</code> \
       gathers such files into the cohort.</p>
-      <fieldset><legend>The result</legend>\(verdicts.joined(separator: "\n"))</fieldset>
-      <fieldset><legend>Seen in it</legend>\(artefacts.joined(separator: "\n"))</fieldset>
+      <fieldset><legend>The result</legend><div>\(verdicts.joined(separator: "\n"))</div></fieldset>
+      <fieldset><legend>Seen in it</legend><div>\(artefacts.joined(separator: "\n"))</div></fieldset>
       <label class="notes">Notes <span class="hint">(no names of persons)</span>
       <textarea rows="3" maxlength="\(CaseRating.longestNotes)"></textarea></label>
       <p class="tools"><button type="button">Save rating.json</button> <output class="hint" aria-live="polite"></output></p>

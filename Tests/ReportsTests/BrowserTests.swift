@@ -22,8 +22,9 @@ import Volumes
     return url
   }
 
-  private func keep(_ picture: Data, _ name: String) throws {
-    let folder = Self.root.appendingPathComponent(".build/screenshots")
+  /// Leaves a picture, or a printed sheet, where people and CI find it.
+  static func keep(_ picture: Data, _ name: String) throws {
+    let folder = root.appendingPathComponent(".build/screenshots")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     try picture.write(to: folder.appendingPathComponent(name))
   }
@@ -57,7 +58,7 @@ import Volumes
       try browser.open(try write(testPage(deviation: deviation), folder), width: width, height: 900)
       try expectSound(browser)
       #expect(try browser.evaluate("document.querySelectorAll('.compare').length") as? Int == 4)
-      try keep(browser.screenshot(), "case-\(width).png")
+      try Self.keep(browser.screenshot(), "case-\(width).png")
     }
   }
 
@@ -120,45 +121,6 @@ import Volumes
   }
 
   @Test(
-    "printed, a case page is one sheet of A4 with banner, pictures, numbers and provenance, however much is to be said",
-    arguments: [true, false])
-  func printed(isPlain: Bool) throws {
-    try withTemporaryFolder { folder in
-      let flags = (0..<12).map {
-        "W-ENVELOPE: remark \($0) of many, each of a length that fills most of a line of the page"
-      }
-      let page =
-        try isPlain
-        ? testPage(columns: 128, rows: 128, slices: 24)
-        : testPage(
-          columns: 100, rows: 160, slices: 60, deviation: ball(columns: 100, rows: 160, slices: 60, noise: 1),
-          manifest: try testManifest(flags: flags), command: String(repeating: "pellucid run in.nii.gz ", count: 40),
-          viewer: Self.installed)
-      let browser = try HeadlessBrowser()
-      try browser.open(try write(page, folder), width: 1280, height: 900)
-      let pdf = try browser.pdf()
-      let text = String(decoding: pdf, as: UTF8.self)
-      #expect(text.matches(of: /\/Type \/Page[^s]/).count == 1)
-      // A4 in points.
-      #expect(text.contains("/MediaBox [0 0 594.95996 841.91998]") || text.contains("/MediaBox [0 0 595 842]"))
-      try keep(pdf, isPlain ? "case.pdf" : "case-much.pdf")
-      // What is on the sheet: the paper's style, at its width, with everything above its end.
-      try browser.emulatePrint(width: 726, height: 1055)
-      let places = """
-        ['.banner', '.compare img', '.pictures .still img', '.keys', '.charts svg', '.line-rest', '.numbers', '.facts'].map(s => {
-          const b = document.querySelector(s).getBoundingClientRect(); return b.height > 5 && b.width > 20 && b.top < 1030; })
-        """
-      #expect(try browser.evaluate(places) as? [Bool] == [Bool](repeating: true, count: 8))
-      if isPlain {
-        let end = "document.querySelector('pre:last-of-type').getBoundingClientRect().bottom"
-        let sheet = "document.querySelector('main').getBoundingClientRect().bottom"
-        #expect(try browser.evaluate("\(end) <= \(sheet)") as? Bool == true, "the record is cut off")
-      }
-      try keep(browser.screenshot(), isPlain ? "case-printed.png" : "case-much-printed.png")
-    }
-  }
-
-  @Test(
     "the viewer opens from a file, draws, shows the layers, and reads voxels in their unit",
     .enabled(if: BrowserTests.viewerIsExpected))
   func opensViewer() throws {
@@ -182,7 +144,7 @@ import Volumes
       let place = try #require(try browser.evaluate("document.querySelector('#viewer-place').textContent") as? String)
       #expect(place.contains(" mm: before ") && !place.contains("NaN"), "\(place)")
       try expectSound(browser)
-      try keep(browser.screenshot(), "viewer.png")
+      try Self.keep(browser.screenshot(), "viewer.png")
     }
   }
 
@@ -244,7 +206,7 @@ import Volumes
       try expectSound(browser)
       try browser.evaluate("document.querySelector('.cases img').scrollIntoView()")
       try browser.wait(until: "document.querySelector('.cases img').naturalWidth > 0")
-      try keep(browser.screenshot(), "cohort-\(width).png")
+      try Self.keep(browser.screenshot(), "cohort-\(width).png")
       let column =
         "[...document.querySelectorAll('.cases tbody tr:not([hidden])')].map(r => r.cells[3].dataset.v ?? '')"
       try browser.evaluate("document.querySelectorAll('.cases thead button')[2].click()")

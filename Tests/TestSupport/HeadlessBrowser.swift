@@ -154,7 +154,11 @@ public final class HeadlessBrowser {
       let size =
         try evaluate("scrollTo(0, 0), [document.documentElement.clientWidth, document.documentElement.scrollHeight]")
         as? [Double]
-      options["clip"] = ["x": 0, "y": 0, "width": size?[0] ?? 0, "height": min(size?[1] ?? 0, 12000), "scale": 1]
+      // Above 8192 pixels the picture would start again from the top.
+      let height = size?[1] ?? 0
+      options["clip"] = [
+        "x": 0, "y": 0, "width": size?[0] ?? 0, "height": height, "scale": min(1, 8000 / max(height, 1)),
+      ]
     }
     let answer = try send("Page.captureScreenshot", options)
     guard let text = answer["data"] as? String, let data = Data(base64Encoded: text) else {
