@@ -18,8 +18,10 @@ struct ServeCommand: ParsableCommand {
   func run() throws {
     ComputeSettings.apply(threads: threads)
     let settings = try SettingsInForce.read([.workflows: workflows])
+    var spool = try Spool(at: URL(fileURLWithPath: spool))
+    spool.minimumFreeSpace = settings.minimumFreeSpace.value
     let server = CaseServer(
-      try Spool(at: URL(fileURLWithPath: spool)), library: WorkflowLibrary.current(first: settings.workflows.value),
+      spool, library: WorkflowLibrary.current(first: settings.workflows.value),
       models: ModelLocator.current(first: settings.models.value)
     ) { error in
       (Int((ExitStatus(error) ?? .software).rawValue), ExitStatus.oneLine(error))
