@@ -101,7 +101,8 @@ extension Spool {
     for copy in staged where copy.making != nil {
       let target = url(of: copy.input)
       guard rename(copy.url.path(percentEncoded: false), target.path(percentEncoded: false)) == 0 else {
-        throw FileError(.io, "a copy in the spool cannot be renamed: \(String(cString: strerror(errno))); check the disk")
+        throw FileError(
+          .io, "a copy in the spool cannot be renamed: \(String(cString: strerror(errno))); check the disk")
       }
       try FolderChanges.flush(target.deletingLastPathComponent())
       let signature = try RegularFile(target).signature()

@@ -51,7 +51,8 @@ enum WorkflowText {
     text.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._\-]{0,63}/) != nil && !["new", "tmp", "done", "failed"].contains(text)
   }
 
-  static let nameRule = "a name of letters, digits, dots, dashes and underscores, at most 64 (and not new, tmp, done or failed)"
+  static let nameRule =
+    "a name of letters, digits, dots, dashes and underscores, at most 64 (and not new, tmp, done or failed)"
 
   /// A model's name, or where its file lies.
   ///

@@ -60,7 +60,9 @@ struct GarbageTests {
       try FolderChanges.make(claim.staging)
       let lost = claim.staging.deletingLastPathComponent().appendingPathComponent("\(claim.job.id).lost")
       let half = scene.spool.folder(of: claim.job.id).deletingLastPathComponent().appendingPathComponent(".making-1")
-      for folder in [lost, half] { try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true) }
+      for folder in [lost, half] {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      }
       #expect(try Garbage(in: scene.spool, inputsOlderThan: none).items.map(\.kind) == ["attempt"])
       let garbage = try Garbage(in: scene.spool, inputsOlderThan: none, youth: all)
       #expect(garbage.items.map(\.kind) == ["attempt", "unfinished"])
