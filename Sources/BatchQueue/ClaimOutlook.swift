@@ -45,6 +45,13 @@ extension Spool {
     return Self.changed(probe) ?? Date().timeIntervalSince1970
   }
 
+  /// Renews the time of a file's last change, and changes nothing; false if that is not possible.
+  static func renew(_ url: URL) -> Bool {
+    var status = stat()
+    let path = url.path(percentEncoded: false)
+    return lstat(path, &status) == 0 && chmod(path, status.st_mode & 0o7777) == 0
+  }
+
   /// When anything about a file changed last, by the disk's clock.
   static func changed(_ url: URL) -> Double? {
     var status = stat()

@@ -11,6 +11,8 @@ struct DropRecord: Codable, Equatable {
   var job: JobID?
   /// Why it has none.
   var refusal: Failure?
+  /// For a refusal that is the site's fault: its workflows and models as they were then.
+  var site: String?
   /// How often it was looked at and its format was not whole.
   var misses = 0
   /// Whether the answer stands beside the drop.
@@ -37,7 +39,10 @@ struct DropRecords {
   subscript(path: RelativePath) -> DropRecord? {
     mutating get {
       if let known = cache[path] { return known }
-      let record = (try? Data(contentsOf: url(path))).flatMap { try? JSONDecoder().decode(DropRecord.self, from: $0) }
+      let file = url(path)
+      let record = (try? Data(contentsOf: file)).flatMap { try? JSONDecoder().decode(DropRecord.self, from: $0) }
+      // The drop still lies there: its memory is young again, and no garbage.
+      if record != nil { _ = Spool.renew(file) }
       cache[path] = .some(record)
       return record
     }

@@ -17,6 +17,8 @@ public struct Failure: Codable, Sendable, Equatable {
     case abandoned
   }
 
+  /// Whether the site's workflows or models are the reason, and not the file: then it is taken anew once they change.
+  public var isOfSite: Bool?
   /// What kind it was.
   public var kind: Kind
   /// The exit code that the failure has on the command line.

@@ -33,6 +33,8 @@ public struct InboxOptions: Sendable {
   public var ready = Ready.auto
   /// What happens to a drop in the end.
   public var onDone = OnDone.keep
+  /// A text that changes when workflows or models do; drops that were refused for their sake are then taken anew.
+  public var site: @Sendable () -> String = { "" }
 
   /// The options as they stand above.
   public init() {}
@@ -92,6 +94,7 @@ public final class Inbox: DropSource {
   private var records: DropRecords
   private var sights: [RelativePath: Sight] = [:]
   private var handedOver: [RelativePath: [FileSignature]] = [:]
+  private var site = ""
   private var remembered: Set<JobID> = []
   private var setbacks: [RelativePath: Setback] = [:]
   private var troubles: [any Error] = []
@@ -152,11 +155,12 @@ public final class Inbox: DropSource {
     var complete: [Drop] = []
     var seen: Set<RelativePath> = []
     var waiting: Set<JobID>?
+    site = options.site()
     for drop in try drops(in: folder) {
       seen.insert(drop.path)
       if handedOver[drop.path] == drop.signature { continue }
       if let record = records[drop.path], record.signature == drop.signature, record.isSettled,
-        try !isForgotten(record, &waiting)
+        record.site == nil || record.site == site, try !isForgotten(record, &waiting)
       {
         sights[drop.path] = nil
         if mayBeAnswered(record) { tryToAnswer(drop, record, in: folder) } else { setbacks[drop.path] = nil }
@@ -306,7 +310,9 @@ public final class Inbox: DropSource {
     guard let signature = handedOver.removeValue(forKey: request.path) else { return }
     switch reply {
     case .job(let id, _): remember(DropRecord(signature: signature, job: id), request.path)
-    case .refused(let failure): remember(DropRecord(signature: signature, refusal: failure), request.path)
+    case .refused(let failure):
+      let reason = failure.isOfSite == true ? site : nil
+      remember(DropRecord(signature: signature, refusal: failure, site: reason), request.path)
     case .changed: sights[request.path] = nil
     case .later: sights[request.path]?.notBefore = .now + options.settle
     case .incomplete(let reason):

@@ -10,6 +10,8 @@ final class IntakeDesk {
   private var waiting: [IntakeRequest] = []
   private var current: (request: IntakeRequest, since: SuspendingClock.Instant)?
   private var sequence: Int
+  /// The files whose reader was brought down once.
+  private var seconds: [IntakeRequest] = []
 
   init(_ launch: ServerLaunch, firstSequence: Int, patience: Duration) {
     self.launch = launch
@@ -46,7 +48,13 @@ final class IntakeDesk {
       let end = server.waitForEnd()
       self.server = nil
       self.current = nil
-      // The same file would bring the next process down too.
+      // A process may be killed for any reason; the same file that brings the next one down too is the reason.
+      if !seconds.contains(where: { $0.isOfSameFile(as: current.request) }) {
+        seconds.append(current.request)
+        waiting.append(current.request)
+        return nil
+      }
+      seconds.removeAll { $0.isOfSameFile(as: current.request) }
       let failure = Failure(
         kind: .permanent, code: 65, text: "reading the file brought its reader down (\(end)); it is not taken",
         evidence: server.evidence)
@@ -56,6 +64,7 @@ final class IntakeDesk {
       switch event {
       case .intake(let reply):
         self.current = nil
+        seconds.removeAll { $0.isOfSameFile(as: current.request) }
         return (current.request, reply)
       case .progress: self.current?.since = .now
       case .computed, .failed, .ready: break
@@ -67,7 +76,7 @@ final class IntakeDesk {
     self.current = nil
     return (
       current.request,
-      .refused(Failure(kind: .permanent, code: 65, text: "reading the file took too long without end; it is not taken"))
+      .later(Failure(kind: .passing, code: 74, text: "reading a file came to a standstill; it is tried again"))
     )
   }
 
@@ -75,4 +84,8 @@ final class IntakeDesk {
     _ = server?.stop()
     server = nil
   }
+}
+
+extension IntakeRequest {
+  fileprivate func isOfSameFile(as other: IntakeRequest) -> Bool { folder == other.folder && path == other.path }
 }

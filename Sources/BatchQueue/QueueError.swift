@@ -14,6 +14,8 @@ public struct QueueError: Error, Equatable, CustomStringConvertible {
     case unsuitable
     /// The job was taken over by another worker.
     case leaseLost
+    /// A file that fits on no such disk.
+    case tooLarge
     /// Not enough room on the disk.
     case noSpace
   }

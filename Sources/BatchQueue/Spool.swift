@@ -39,6 +39,8 @@ public struct Spool: Sendable {
   public let results: ResultsTree
   /// Seconds until a job is tried again after its first failure that may pass.
   public var retryAfter = 60.0
+  /// Bytes that stay free on the disk when a file is taken in.
+  public var minimumFreeSpace = 64 << 20
 
   private struct Record: Codable {
     var schema = "pellucid-spool/1"

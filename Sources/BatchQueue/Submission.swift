@@ -1,5 +1,19 @@
 public import DurableFiles
 public import Foundation
+import Synchronization
+
+/// A copy of a file that a job may read: under its final name already, or in a folder of its own until the job is there.
+public struct StagedInput: Sendable {
+  /// What the job says of it.
+  public let input: Job.Input
+  /// Where it lies now.
+  public let url: URL
+  /// The folder that goes with it where it is not kept.
+  let making: URL?
+}
+
+/// Copies that this process made or compared; there is no need to read them again.
+private let healthyCopies = Mutex<[String: FileSignature]>([:])
 
 extension Spool {
   /// What became of a job that was submitted.
@@ -12,44 +26,108 @@ extension Spool {
 
   /// Copies a file into the spool, under the digest of its content; nothing is copied if the content is there.
   ///
-  /// `ending` is what the copy's name ends in, such as `.nii.gz`. `stem` names the copy instead of its own digest where
-  /// two files must lie beside one another. `isNew` is false where the content was there. Throws `FileError`, and
-  /// `QueueError.damaged` if the file changed meanwhile.
-  public func stage(_ file: RegularFile, role: String, ending: String, stem: String? = nil) throws -> (
-    input: Job.Input, isNew: Bool
-  ) {
-    let before = try file.signature()
-    let digest = try ContentDigest.sha256(of: file)
-    let stem = stem ?? digest
-    let input = Job.Input(role: role, sha256: digest, bytes: file.byteCount, name: stem + ending)
-    let target = url(of: input)
-    let folder = target.deletingLastPathComponent()
-    try FolderChanges.make(folder)
-    let isNew = !FolderChanges.exists(target)
-    if isNew {
-      try reserve(file.byteCount)
-      let copy = try AtomicFile(to: target, ifExists: .replace)
-      guard try copy.copy(file) == digest else {
-        copy.discard()
-        throw QueueError(.damaged, "\(file.name) changed while it was copied; wait until it is complete")
-      }
-      try copy.seal()
-      _ = chmod(copy.temporaryURL.path(percentEncoded: false), 0o444)
-      try copy.commit()
-    }
-    guard try file.signature() == before else {
-      throw QueueError(.damaged, "\(file.name) changed while it was copied; wait until it is complete")
-    }
-    return (input, isNew)
+  /// As `prepare` and `keep` in one.
+  public func stage(_ file: RegularFile, role: String, ending: String) throws -> StagedInput {
+    let staged = try prepare([(file, role, ending)])
+    try keep(staged)
+    return StagedInput(input: staged[0].input, url: url(of: staged[0].input), making: nil)
   }
 
-  /// Removes a copy that was just made and that no job will read.
-  public func discard(_ input: Job.Input) throws { try FolderChanges.remove(url(of: input)) }
+  /// Copies files that belong together into a folder of their own, to be looked at; what the spool has is not copied.
+  ///
+  /// `ending` is what a copy's name ends in, such as `.nii.gz`. Two files lie beside one another under a name that both
+  /// decide. `progress` is called now and then. Throws `FileError`, `QueueError.damaged` if a file changed meanwhile,
+  /// `.tooLarge`, `.noSpace`.
+  public func prepare(
+    _ files: [(file: RegularFile, role: String, ending: String)], progress: () -> Void = {}
+  ) throws -> [StagedInput] {
+    let before = try files.map { try $0.file.signature() }
+    // Before anything is read: a file may claim any length.
+    try reserve(files.reduce(0) { $0.addingReportingOverflow($1.file.byteCount).partialValue })
+    let digests = try files.map { try ContentDigest.sha256(of: $0.file, progress: progress) }
+    let stem = digests.count == 1 ? digests[0] : ContentDigest.sha256(of: Data(digests.joined().utf8))
+    let inputs = zip(files, digests).map { entry, digest in
+      Job.Input(role: entry.role, sha256: digest, bytes: entry.file.byteCount, name: stem + entry.ending)
+    }
+    let shelf = root.appendingPathComponent("input/\(stem.prefix(2))")
+    try FolderChanges.make(shelf)
+    if try inputs.allSatisfy({ try refresh($0, progress) }) {
+      return inputs.map { StagedInput(input: $0, url: url(of: $0), making: nil) }
+    }
+    let unique = String(UInt64.random(in: .min ... .max), radix: 16)
+    let making = shelf.appendingPathComponent(".making-\(unique)", isDirectory: true)
+    try FolderChanges.make(making)
+    do {
+      var staged: [StagedInput] = []
+      for (entry, input) in zip(files, inputs) {
+        let copy = try AtomicFile(to: making.appendingPathComponent(input.name), ifExists: .replace)
+        guard try copy.copy(entry.file, progress: progress) == input.sha256 else {
+          copy.discard()
+          throw Self.changed(entry.file)
+        }
+        try copy.seal()
+        _ = chmod(copy.temporaryURL.path(percentEncoded: false), 0o444)
+        try copy.commit()
+        staged.append(StagedInput(input: input, url: copy.url, making: making))
+      }
+      for (entry, signature) in zip(files, before) where try entry.file.signature() != signature {
+        throw Self.changed(entry.file)
+      }
+      return staged
+    } catch {
+      try? FolderChanges.remove(making)
+      throw error
+    }
+  }
+
+  private static func changed(_ file: RegularFile) -> QueueError {
+    QueueError(.damaged, "\(file.name) changed while it was copied; wait until it is complete")
+  }
+
+  /// Whether the spool has this input, whole; it is young again then, and not taken for garbage.
+  private func refresh(_ input: Job.Input, _ progress: () -> Void) throws -> Bool {
+    let url = url(of: input)
+    let path = url.path(percentEncoded: false)
+    guard Self.renew(url), let copy = try? RegularFile(url), copy.byteCount == input.bytes else { return false }
+    let signature = try copy.signature()
+    if let known = healthyCopies.withLock({ $0[path] }), known.isOfSameContent(as: signature) { return true }
+    guard try ContentDigest.sha256(of: copy, progress: progress) == input.sha256 else { return false }
+    healthyCopies.withLock { $0[path] = signature }
+    return true
+  }
+
+  /// Gives copies their final names, in the place of damaged ones.
+  public func keep(_ staged: [StagedInput]) throws {
+    for copy in staged where copy.making != nil {
+      let target = url(of: copy.input)
+      guard rename(copy.url.path(percentEncoded: false), target.path(percentEncoded: false)) == 0 else {
+        throw FileError(
+          .io, "a copy in the spool cannot be renamed: \(String(cString: strerror(errno))); check the disk")
+      }
+      try FolderChanges.flush(target.deletingLastPathComponent())
+      let signature = try RegularFile(target).signature()
+      healthyCopies.withLock { $0[target.path(percentEncoded: false)] = signature }
+    }
+    discard(staged)
+  }
+
+  /// Removes copies that no job will read; none that has its final name.
+  public func discard(_ staged: [StagedInput]) {
+    for making in Set(staged.compactMap(\.making)) { try? FolderChanges.remove(making) }
+  }
 
   /// Refuses where fewer than `bytes` and a reserve are free.
-  public func reserve(_ bytes: Int, margin: Int = 64 << 20) throws {
-    guard let free = FolderChanges.freeBytes(at: root), free < bytes + margin else { return }
-    throw QueueError(.noSpace, "\(free >> 20) MiB are free, \((bytes + margin) >> 20) MiB are needed; make room")
+  public func reserve(_ bytes: Int, margin: Int? = nil) throws {
+    let margin = margin ?? minimumFreeSpace
+    guard let free = FolderChanges.freeBytes(at: root), bytes < 0 || bytes > free - margin else { return }
+    var status = statvfs()
+    if statvfs(root.path(percentEncoded: false), &status) == 0,
+      bytes < 0 || UInt(bytes) / UInt(max(1, status.f_frsize)) > UInt(status.f_blocks)
+    {
+      throw QueueError(.tooLarge, "the file is larger than the whole disk of the spool; it is not taken")
+    }
+    throw QueueError(
+      .noSpace, "\(free >> 20) MiB are free, \((bytes >> 20) + (margin >> 20)) MiB are needed; make room")
   }
 
   /// Puts a job into the queue, once: the same key is the same job.

@@ -90,6 +90,9 @@ int cposix_clone_file(int from, int to) { return ioctl(to, FICLONE, from) == 0 ?
 
 int cposix_has_writer(int descriptor) {
   // A read lease is refused with EAGAIN while the file is open for writing anywhere on this machine.
+  // Whoever opens it for writing just then breaks the lease: of the signals that tell, SIGIO would end the process, and
+  // SIGURG does nothing.
+  (void)fcntl(descriptor, F_SETSIG, SIGURG);
   if (fcntl(descriptor, F_SETLEASE, F_RDLCK) != 0) return errno == EAGAIN;
   (void)fcntl(descriptor, F_SETLEASE, F_UNLCK);
   return 0;

@@ -45,9 +45,17 @@ public struct CaseServer {
   }
 
   private func take(_ request: IntakeRequest) -> IntakeReply {
-    do { return try intake.take(request) } catch {
+    var lastSaid = SuspendingClock.now
+    do {
+      return try intake.take(request) {
+        guard .now - lastSaid > .seconds(1) else { return }
+        lastSaid = .now
+        say(.progress(done: 0, of: 0))
+      }
+    } catch {
       let (code, text) = described(error)
-      let failure = Failure(kind: kind(code), code: code, text: text)
+      var failure = Failure(kind: kind(code), code: code, text: text)
+      if Intake.isOfSite(error, request) { failure.isOfSite = true }
       return failure.kind == .passing ? .later(failure) : .refused(failure)
     }
   }

@@ -1,8 +1,8 @@
 public import BatchQueue
-import Configuration
+public import Configuration
 import DurableFiles
 import Foundation
-import Models
+public import Models
 import Pipeline
 import Volumes
 
@@ -24,7 +24,9 @@ public struct Intake {
   }
 
   /// What becomes of one file; throws what makes it impossible now and may pass, such as a full disk.
-  func take(_ request: IntakeRequest) throws -> IntakeReply {
+  ///
+  /// `progress` is called now and then.
+  func take(_ request: IntakeRequest, progress: () -> Void = {}) throws -> IntakeReply {
     let folder = try BoundFolder(URL(fileURLWithPath: request.folder))
     let file: RegularFile
     do { file = try folder.file(request.path) } catch {
@@ -33,29 +35,27 @@ public struct Intake {
       return isGone && request.signature != nil ? .changed : try throwing(error)
     }
     if let seen = request.signature, try file.signature() != seen { return .changed }
-    if !request.announced, file.hasWriter { return .incomplete("another process has it open for writing") }
     let ending = Self.names.ending(of: request.path.lastName) ?? ""
-    let staged: [Copy]
-    do { staged = try stage(file, ending, request.path, folder) } catch {
+    let files = try files(file, ending, request.path, folder)
+    if !request.announced, files.contains(where: \.file.hasWriter) {
+      return .incomplete("another process has it open for writing")
+    }
+    let staged: [StagedInput]
+    do { staged = try spool.prepare(files, progress: progress) } catch {
       guard (error as? QueueError)?.kind == .damaged else { throw error }
       return .changed
     }
-    // A copy stays only for a job.
-    var isJob = false
-    defer {
-      if !isJob { for copy in staged where copy.isNew { try? spool.discard(copy.input) } }
-    }
-    let reply = try submit(request, staged.map(\.input), ending, folder)
-    if case .job = reply { isJob = true }
-    return reply
+    // A copy stays only for a job. One that has its final name may have another's by now.
+    defer { spool.discard(staged) }
+    return try submit(request, staged, ending, folder)
   }
 
-  private func submit(_ request: IntakeRequest, _ inputs: [Job.Input], _ ending: String, _ folder: BoundFolder) throws
+  private func submit(_ request: IntakeRequest, _ staged: [StagedInput], _ ending: String, _ folder: BoundFolder) throws
     -> IntakeReply
   {
     // All of it is read and checked, and none of it kept: an intake takes the same memory whatever is dropped.
     let scan: VolumeSummary
-    do { scan = try VolumeFile.inspect(spool.url(of: inputs[0])).summary } catch {
+    do { scan = try VolumeFile.inspect(staged[0].url).summary } catch {
       guard let error = error as? VolumeError else { throw error }
       if !request.announced, error.kind == .truncated || error.kind == .empty { return .incomplete(error.shortReason) }
       return .refused(Failure(kind: .permanent, code: 65, text: error.shortReason))
@@ -63,10 +63,12 @@ public struct Intake {
     let format: Workflow.Format = scan.header.format == .png ? .png : .nifti
     let work = try choice.work(request, format, ending, folder)
     let model = try shelf.described(work.workflow.model)
-    let plan = try work.request(input: spool.url(of: inputs[0]), in: spool.results.root, model: model)
+    let plan = try work.request(input: staged[0].url, in: spool.results.root, model: model)
+    let inputs = staged.map(\.input)
     let job = Job(
       key: try plan.jobKey(inputs: inputs.map(\.sha256)), priority: request.priority ?? work.workflow.priority,
       sequence: request.sequence, retries: work.workflow.retries, inputs: inputs)
+    try spool.keep(staged)
     // Before the job is there, or a crash between the two would leave it without its names.
     try BIDSView.remember(request.path, of: folder, as: job.id, in: spool)
     switch try spool.submit(job, work: try work.encoded()) {
@@ -75,33 +77,44 @@ public struct Intake {
     }
   }
 
+  /// Whether a file was refused for what workflows and models are at this site, and not for what it is.
+  static func isOfSite(_ error: any Error, _ request: IntakeRequest) -> Bool {
+    switch error {
+    case is ModelError: true
+    case let error as ConfigurationError: error.file != WorkflowChoice.optionsName
+    default: false
+    }
+  }
+
+  /// A text that changes when a workflow or a model does.
+  public static func site(_ library: WorkflowLibrary, _ models: ModelLocator) -> String {
+    let workflows = library.available.map(\.url)
+    let named = workflows.compactMap { (try? Workflow.read($0)).flatMap { try? models.locate($0.model) } }
+    let files = workflows + models.available.map(\.url) + named
+    let lines = files.map { url in
+      let signature = try? RegularFile(url).signature()
+      return "\(url.path) \(signature.map { "\($0)" } ?? "")"
+    }
+    return ContentDigest.sha256(of: Data(lines.joined(separator: "\n").utf8))
+  }
+
   /// The refusal of a file that cannot be opened; a disk that fails may work again, and is thrown.
   private func throwing(_ error: FileError) throws -> IntakeReply {
     if error.kind == .io || error.kind == .exhausted { throw error }
     return .refused(Failure(kind: .permanent, code: error.kind == .permission ? 77 : 66, text: error.withoutName))
   }
 
-  private typealias Copy = (input: Job.Input, isNew: Bool)
-
-  private func stage(_ file: RegularFile, _ ending: String, _ path: RelativePath, _ folder: BoundFolder) throws
-    -> [Copy]
-  {
-    guard let companions = Self.names.companions[ending] else {
-      return [try spool.stage(file, role: "image", ending: ending)]
-    }
+  /// A file, with its image if it is the header of a pair.
+  private func files(_ file: RegularFile, _ ending: String, _ path: RelativePath, _ folder: BoundFolder) throws -> [(
+    file: RegularFile, role: String, ending: String
+  )] {
+    guard let companions = Self.names.companions[ending] else { return [(file, "image", ending)] }
     let stem = (path.names.last ?? []).dropLast(ending.utf8.count)
     for companion in companions {
       for spelling in [companion, companion.uppercased()] {
         let name = path.folder.appending(Array(stem) + Array(spelling.utf8))
         guard folder.holds(name) else { continue }
-        let image = try folder.file(name)
-        // The two are found beside one another under a name that both decide.
-        let digests = try [file, image].map { try ContentDigest.sha256(of: $0) }
-        let pair = ContentDigest.sha256(of: Data(digests.joined().utf8))
-        return [
-          try spool.stage(file, role: "image", ending: ending, stem: pair),
-          try spool.stage(image, role: "image-data", ending: companion, stem: pair),
-        ]
+        return [(file, "image", ending), (try folder.file(name), "image-data", companion)]
       }
     }
     throw VolumeError(.truncated, "the image file of the pair is missing; put it beside its header")

@@ -18,7 +18,7 @@ struct WorkflowChoice {
     if let options = request.options {
       let file = try folder.file(options)
       override = try WorkflowOverride(
-        yaml: Data(try file.read(at: 0, count: 1 << 20 | 1)), name: "options beside the file (NAME.pellucid.yaml)")
+        yaml: Data(try file.read(at: 0, count: 1 << 20 | 1)), name: Self.optionsName)
     }
     var workflow: Workflow
     if let name = override.workflow {
@@ -34,6 +34,9 @@ struct WorkflowChoice {
     return CaseWork(
       workflow: workflow, modelSha256: try shelf.described(workflow.model).sha256, inputEnding: ending)
   }
+
+  /// What the options beside a drop are called in messages.
+  static let optionsName = "options beside the file (NAME.pellucid.yaml)"
 
   /// The workflow that the first folder names, if there is one; `new/` is not counted.
   private func folderName(_ path: RelativePath) -> String? {

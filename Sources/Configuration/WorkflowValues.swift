@@ -46,12 +46,13 @@ extension Workflow {
 enum WorkflowText {
   /// What a workflow may be called: it is also the name of a folder in the inbox and stands in messages and pages.
   ///
-  /// `new` and `tmp` mean something else in an inbox.
+  /// `new`, `tmp`, `done` and `failed` mean something else in an inbox.
   static func isName(_ text: String) -> Bool {
-    text.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._\-]{0,63}/) != nil && text != "new" && text != "tmp"
+    text.wholeMatch(of: /[A-Za-z0-9][A-Za-z0-9._\-]{0,63}/) != nil && !["new", "tmp", "done", "failed"].contains(text)
   }
 
-  static let nameRule = "a name of letters, digits, dots, dashes and underscores, at most 64 (and not new or tmp)"
+  static let nameRule =
+    "a name of letters, digits, dots, dashes and underscores, at most 64 (and not new, tmp, done or failed)"
 
   /// A model's name, or where its file lies.
   ///

@@ -96,18 +96,20 @@ public final class AtomicFile {
 
   /// Takes over the content of a file, by sharing its blocks where the file system can, and returns its digest.
   ///
-  /// Only for a file that nothing was written to yet. Throws `FileError`.
-  public func copy(_ source: RegularFile) throws -> String {
+  /// Only for a file that nothing was written to yet; `progress` is called for every piece. Throws `FileError`.
+  public func copy(_ source: RegularFile, progress: () -> Void = {}) throws -> String {
     guard case .writing(let descriptor) = state, byteCount == 0 else {
       preconditionFailure("copy into a file with content")
     }
-    guard source.byteCount > 0, source.share(with: descriptor) else { return try copyBytes(source) }
+    guard source.byteCount > 0, source.share(with: descriptor) else {
+      return try copyBytes(source, progress)
+    }
     let copy = try RegularFile(temporaryURL)
     byteCount = copy.byteCount
-    return try ContentDigest.sha256(of: copy)
+    return try ContentDigest.sha256(of: copy, progress: progress)
   }
 
-  private func copyBytes(_ source: RegularFile) throws -> String {
+  private func copyBytes(_ source: RegularFile, _ progress: () -> Void) throws -> String {
     var digest = ContentDigest()
     var piece = [UInt8](repeating: 0, count: 1 << 20)
     while true {
@@ -119,6 +121,7 @@ public final class AtomicFile {
         try write(bytes)
         return got
       }
+      progress()
       if got < piece.count { return digest.hex }
     }
   }

@@ -28,8 +28,8 @@ public struct ContentDigest: Sendable {
   /// The digest of a file's content, read in pieces of 1 MiB; throws `FileError`.
   public static func sha256(of url: URL) throws -> String { try sha256(of: RegularFile(url)) }
 
-  /// The digest of an open file's content.
-  public static func sha256(of file: RegularFile) throws -> String {
+  /// The digest of an open file's content; `progress` is called for every piece.
+  public static func sha256(of file: RegularFile, progress: () -> Void = {}) throws -> String {
     var digest = ContentDigest()
     var piece = [UInt8](repeating: 0, count: 1 << 20)
     var offset = 0
@@ -40,6 +40,7 @@ public struct ContentDigest: Sendable {
         return got
       }
       offset += got
+      progress()
       if got < piece.count { return digest.hex }
     }
   }

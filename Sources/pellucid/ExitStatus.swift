@@ -98,7 +98,7 @@ enum ExitStatus: Int32 {
     switch kind {
     case .usage: self = .usage
     case .missing, .unknownJob: self = .noInput
-    case .damaged: self = .data
+    case .damaged, .tooLarge: self = .data
     case .unsuitable: self = .configuration
     case .leaseLost: self = .temporary
     case .noSpace: self = .inputOutput

@@ -178,6 +178,10 @@ struct QueueCommand: ParsableCommand {
     func run() throws {
       let garbage = try Garbage(in: try place.open(), inputsOlderThan: olderThan)
       if !dryRun { try garbage.remove() }
+      if !garbage.unreadable.isEmpty {
+        let jobs = garbage.unreadable.prefix(10).map(\.description).joined(separator: ", ")
+        Terminal.say("pellucid: warning: no input is removed, for the records of jobs cannot be read: \(jobs)")
+      }
       if json { return try Jobs.print(garbage.items) }
       for item in garbage.items { print("\(item.kind)  \(ByteCount.text(item.bytes))  \(item.path)") }
       print("\(dryRun ? "would free" : "freed") \(ByteCount.text(garbage.bytes)) in \(garbage.items.count) items")

@@ -23,8 +23,10 @@ struct ServeCommand: ParsableCommand {
     signal(SIGTERM, SIG_IGN)
     ComputeSettings.apply(threads: threads)
     let settings = try SettingsInForce.read([.workflows: workflows])
+    var spool = try Spool(at: URL(fileURLWithPath: spool))
+    spool.minimumFreeSpace = settings.minimumFreeSpace.value
     let server = CaseServer(
-      try Spool(at: URL(fileURLWithPath: spool)), library: WorkflowLibrary.current(first: settings.workflows.value),
+      spool, library: WorkflowLibrary.current(first: settings.workflows.value),
       models: ModelLocator.current(first: settings.models.value),
       bounds: CaseBounds(memory: settings.memory.value) { Parallel.setThreadCount($0 ?? threads) }
     ) { error in

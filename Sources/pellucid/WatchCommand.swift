@@ -3,6 +3,7 @@ public import BatchQueue
 import Cases
 import Configuration
 import Foundation
+import Models
 
 /// `pellucid watch`: an inbox in, a results tree out.
 struct WatchCommand: ParsableCommand {
@@ -50,11 +51,19 @@ struct WatchCommand: ParsableCommand {
     guard let results else { return }
     // Before anything is made: a share that is not mounted is no inbox.
     _ = try InboxMarker.read(in: inbox)
+    for place in [results, self.spool].compactMap(\.self).map({ URL(fileURLWithPath: $0) }) {
+      guard !Self.holds(inbox, place), !Self.holds(place, inbox) else {
+        throw QueueError(.usage, "inbox and results, or spool, lie in one another; give each a folder of its own")
+      }
+    }
     let spool = try Spool(for: URL(fileURLWithPath: results), at: spool.map { URL(fileURLWithPath: $0) })
     var options = InboxOptions()
     let settings = try flags.settings([.poll: poll, .settle: settle, .onDone: onDone?.rawValue])
     (options.poll, options.settle, options.ready) = (settings.poll.value, settings.settle.value, ready)
     options.onDone = InboxOptions.OnDone(rawValue: settings.onDone.value.rawValue) ?? .keep
+    let library = WorkflowLibrary.current(first: settings.workflows.value)
+    let models = ModelLocator.current(first: settings.models.value)
+    options.site = { Intake.site(library, models) }
     let source = try Inbox(at: inbox, spool: spool, names: Intake.names, options: options)
     let summary = try QueueRun(spool: spool, flags: flags, settings: settings, goal: once ? .drained : .forever).run(
       source)
@@ -62,6 +71,12 @@ struct WatchCommand: ParsableCommand {
     if flags.json { print(try report.json()) }
     try report.leave(stoppedBy: StopRequest.signal, mayWait: true, quiet: flags.quiet)
     if let error = source.unanswered { throw error }
+  }
+
+  /// Whether a folder lies in another, or is it; neither needs to be there.
+  private static func holds(_ outer: URL, _ inner: URL) -> Bool {
+    func parts(_ url: URL) -> [String] { url.standardizedFileURL.resolvingSymlinksInPath().pathComponents }
+    return parts(inner).starts(with: parts(outer))
   }
 }
 

@@ -138,6 +138,40 @@ struct InboxTests {
     }
   }
 
+  @Test("a reader that was killed once is started again, and one that stands still costs nobody his drop")
+  func killedOnce() throws {
+    try with { scene, root, inbox in
+      try drop("falter", "a.txt", root)
+      #expect(try scene.runner(source: inbox).run().committed.count == 1)
+      try drop("stand", "b.txt", root)
+      let desk = IntakeDesk(scene.launch, firstSequence: 1, patience: .milliseconds(1))
+      defer { desk.stop() }
+      desk.add([IntakeRequest(folder: root.path, path: RelativePath("b.txt"))])
+      try desk.work()
+      var reply: IntakeReply?
+      while reply == nil { reply = desk.hear()?.1 }
+      guard case .later = reply else {
+        Issue.record("\(String(describing: reply))")
+        return
+      }
+      #expect(desk.isIdle)
+    }
+  }
+
+  @Test("a drop that was refused for the site's sake is taken anew when the site has changed, and not before")
+  func siteFault() throws {
+    try with({ $0.site = { "1" } }) { scene, root, inbox in
+      try drop("site", "a.txt", root)
+      #expect(try scene.runner(source: inbox).run().replies.count == 1)
+      for (site, count) in [("1", 0), ("2", 1), ("2", 0)] {
+        var options = quick
+        options.site = { site }
+        let again = try Inbox(at: root, spool: scene.spool, names: names, options: options)
+        #expect(try scene.runner(source: again).run().replies.count == count)
+      }
+    }
+  }
+
   @Test("links, pipes, hidden files and half-made names are left alone")
   func others() throws {
     try with { scene, root, inbox in

@@ -45,7 +45,8 @@ struct PutAwayTests {
     }
   }
 
-  @Test("a scan that took the name of an answered one stays, and so does what announces it", arguments: ["move", "delete"])
+  @Test(
+    "a scan that took the name of an answered one stays, and so does what announces it", arguments: ["move", "delete"])
   func renamedOver(_ rule: String) throws {
     try with { scene in
       try scene.write("old", "a.txt")

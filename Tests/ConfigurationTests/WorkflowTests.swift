@@ -94,7 +94,9 @@ struct WorkflowTests {
     #expect(error?.reason.contains(says) == true, "\(error?.description ?? "")")
   }
 
-  @Test("a workflow's name is fit for a folder", arguments: ["a b", "-a", ".a", "ä", "new", "tmp", "", "a/b"])
+  @Test(
+    "a workflow's name is fit for a folder",
+    arguments: ["a b", "-a", ".a", "ä", "new", "tmp", "done", "failed", "", "a/b"])
   func name(text: String) { #expect(refusal { _ = try read("model: m", name: text) }?.kind == .value) }
 
   @Test func `globs are compared as the shell does`() {

@@ -67,7 +67,8 @@ enum QueueTestServer {
     return .computed
   }
 
-  /// A file becomes a job that does what the file says; `part` at its start is a file that is not whole.
+  /// A file becomes a job that does what the file says; `part` at its start is a file that is not whole,
+  /// over `die` the server dies, over `falter` once, over `stand` it stands still, `site` is refused for the site's sake.
   static func take(_ request: IntakeRequest, _ spool: Spool) -> IntakeReply {
     do {
       let file = try BoundFolder(URL(fileURLWithPath: request.folder)).file(request.path)
@@ -75,6 +76,13 @@ enum QueueTestServer {
       let text = String(decoding: try file.read(at: 0, count: 1000), as: UTF8.self)
       if text.hasPrefix("part"), !request.announced { return .incomplete("only a part") }
       if text.hasPrefix("die") { raise(SIGKILL) }
+      if text.hasPrefix("falter"), mkdir(spool.root.path + "/faltered", 0o777) == 0 { raise(SIGKILL) }
+      if text.hasPrefix("stand") { while true { pause() } }
+      if text.hasPrefix("site") {
+        var failure = Failure(kind: .permanent, code: 69, text: "no model")
+        failure.isOfSite = true
+        return .refused(failure)
+      }
       let input = try spool.stage(file, role: "image", ending: ".txt").input
       let job = Job(
         key: input.sha256, priority: request.priority ?? 5, sequence: request.sequence, retries: 2, inputs: [input])
