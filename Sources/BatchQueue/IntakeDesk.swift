@@ -48,6 +48,10 @@ final class IntakeDesk {
       let end = server.waitForEnd()
       self.server = nil
       self.current = nil
+      guard server.wasReady else {
+        let text = "the process that reads files does not start: \(server.evidence.last ?? "it says nothing")"
+        return (current.request, .later(Failure(kind: .passing, code: 78, text: text)))
+      }
       // A process may be killed for any reason; the same file that brings the next one down too is the reason.
       if !seconds.contains(where: { $0.isOfSameFile(as: current.request) }) {
         seconds.append(current.request)

@@ -25,6 +25,9 @@ public final class QueueRunner {
   private var failedLooks = 0
   private var unsettled: [(claim: Claim, failure: Failure)] = []
   private var end: (any Error)?
+  private var falseStarts = 0
+  private var nextStart = SuspendingClock.now
+  private var cannotStart: QueueError?
   private var nextLook = SuspendingClock.now
   private var lastChange = SuspendingClock.now
   private var lastLook: SuspendingClock.Instant?
@@ -63,6 +66,10 @@ public final class QueueRunner {
         return summary
       }
       let isOver = try resist { try turn() } ?? false
+      if let cannotStart {
+        giveBack()
+        throw cannotStart
+      }
       // What can be computed is computed first.
       if let end, slots.allSatisfy(\.isIdle), unsettled.isEmpty, try isAtRest() { throw end }
       if isOver { return summary }
@@ -127,13 +134,17 @@ public final class QueueRunner {
     guard let claim = slot.claim else { return }
     do {
       switch slot.hear(progress: { tell(.progress(claim.job.id, done: $0, of: $1)) }) {
-      case .computed: try commit(slot)
-      case .failed(let failure): try fail(slot, failure)
+      case .computed:
+        falseStarts = 0
+        try commit(slot)
+      case .failed(let failure):
+        falseStarts = 0
+        try fail(slot, failure)
       case .untried(let reason):
         // The site's fault, such as a mistyped setting: it costs no case an attempt that counts.
         try slot.release()?.giveBack()
         claimed -= 1
-        throw QueueError(.unsuitable, reason)
+        startFailed(QueueError(.unsuitable, reason))
       case nil:
         try slot.beatIfDue()
         if let failure = slot.stall() { try fail(slot, failure) }
@@ -145,6 +156,14 @@ public final class QueueRunner {
       _ = slot.release()
       tell(.lost(claim.job.id))
     }
+  }
+
+  /// Tries no other case for a while; a worker with an end in sight gives up in time.
+  private func startFailed(_ error: QueueError) {
+    falseStarts += 1
+    nextStart = .now + .milliseconds(200 * min(falseStarts, 50))
+    tell(.trouble("\(error)"))
+    if options.goal != .forever, falseStarts >= Self.patience { cannotStart = error }
   }
 
   private func commit(_ slot: Slot) throws {
@@ -210,7 +229,7 @@ public final class QueueRunner {
   }
 
   private func claim() throws {
-    guard options.computes, try mayClaim() else { return }
+    guard options.computes, .now >= nextStart, try mayClaim() else { return }
     for slot in slots where slot.isIdle {
       while slot.isIdle, !isAtLimit, let ticket = try picker.next(where: isWanted) {
         switch try Claim.reach(ticket, in: spool, as: worker) {
