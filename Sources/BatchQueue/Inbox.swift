@@ -217,7 +217,8 @@ public final class Inbox: DropSource {
     }
     notices.watch(path)
     // By their bytes: names that are no text, or that text calls equal, are names of their own.
-    let files = Dictionary(entries.filter { $0.kind == .file }.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+    let all = Dictionary(entries.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+    let files = all.filter { $0.value.kind == .file }
     var drops: [Drop] = []
     for entry in entries {
       let name = String(decoding: entry.name, as: UTF8.self)
@@ -227,7 +228,7 @@ public final class Inbox: DropSource {
         // A results tree or a spool that lies here holds what was made, and no drops.
         let isOurs = [".pellucid", "spool.json"].contains { folder.holds(inner.appending($0)) }
         if names.isSearched(inner), !isOurs { drops += try self.drops(in: folder, below: inner) }
-      case .file: if names.isDrop(name) { drops.append(drop(inner, name, entry, files)) }
+      case .file: if names.isDrop(name) { drops.append(drop(inner, name, entry, files, all)) }
       case .other: break
       }
     }
@@ -252,16 +253,17 @@ public final class Inbox: DropSource {
     return isAny
   }
 
-  private func drop(_ path: RelativePath, _ name: String, _ entry: FolderEntry, _ files: [[UInt8]: FolderEntry])
-    -> Drop
-  {
+  private func drop(_ path: RelativePath, _ name: String, _ entry: FolderEntry, _ files: [[UInt8]: FolderEntry],
+    _ all: [[UInt8]: FolderEntry]
+  ) -> Drop {
     let isRenamed = path.names.first == Array("new".utf8) && options.ready != .stable && options.ready != .sentinel
     func beside(_ suffix: String) -> [UInt8]? { names.besides(entry.name, suffix).first { files[$0] != nil } }
     let hasSentinel = beside(DropNames.sentinel) != nil && options.ready != .stable && options.ready != .rename
     var drop = Drop(path: path, signature: [entry.signature], isAnnounced: isRenamed || hasSentinel)
-    if let options = beside(DropNames.options), let entry = files[options] {
-      drop.options = path.folder.appending(options)
-      drop.signature.append(entry.signature)
+    // Options that are no file, such as a link, are not passed over: they are refused with the drop.
+    if let options = names.besides(entry.name, DropNames.options).lazy.compactMap({ all[$0] }).first {
+      drop.options = path.folder.appending(options.name)
+      drop.signature.append(options.signature)
     }
     if let ending = names.ending(of: name), let companions = names.companions[ending] {
       let stem = Array(entry.name.dropLast(ending.utf8.count))

@@ -19,6 +19,8 @@ final class IntakeDesk {
     sequence = firstSequence
   }
 
+  /// Files that wait, or are being looked at.
+  var count: Int { waiting.count + (current == nil ? 0 : 1) }
   var isIdle: Bool { waiting.isEmpty && current == nil }
   var descriptors: [Int32] { server.map { [$0.socket, $0.printed] } ?? [] }
 

@@ -103,6 +103,9 @@ public struct Ticket: Hashable, Sendable, Comparable {
     return "\(priority)-\(String(repeating: "0", count: max(0, 10 - digits.count)))\(digits)-\(job).\(attempt)"
   }
 
+  /// The same ticket with another urgency.
+  func of(priority: Int) -> Ticket { Ticket(priority: priority, sequence: sequence, job: job, attempt: attempt) }
+
   /// The ticket of the next attempt.
   var next: Ticket { Ticket(priority: priority, sequence: sequence, job: job, attempt: attempt + 1) }
 

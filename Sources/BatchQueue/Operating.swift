@@ -38,6 +38,28 @@ extension Spool {
     try move(.failed, place.name, to: .ready, place.ticket.name)
   }
 
+  /// Takes a job up again whose committed result is gone or damaged; what is left of it is put aside, nothing is removed.
+  ///
+  /// The commit goes first, so that at no time a damaged result counts; a crash in between leaves a job that can be taken up
+  /// the same way.
+  public func redo(_ id: JobID) throws {
+    let unique = String(UInt32.random(in: .min ... .max), radix: 36)
+    let aside = results.root.appendingPathComponent(".pellucid/damaged/\(id).\(unique)", isDirectory: true)
+    try makeFolder(aside)
+    for (file, name) in [(results.manifest(of: id), "manifest.json"), (results.caseFolder(of: id), "case")]
+    where try FolderChanges.isThere(file) {
+      try FolderChanges.move(file, to: aside.appendingPathComponent(name))
+    }
+    let done = folder(.done).appendingPathComponent("\(id)", isDirectory: true)
+    // Two on: the attempt that was committed left no record of its number.
+    let ticket = Ticket(try job(id), attempt: 2 + (try forgetFailures(in: done)))
+    guard try FolderChanges.isThere(done) else {
+      try FolderChanges.make(folder(.ready).appendingPathComponent(ticket.name))
+      return
+    }
+    try move(.done, "\(id)", to: .ready, ticket.name)
+  }
+
   /// Gives a job up that is not done; a worker that computes it stops when it next shows that it lives.
   public func cancel(_ id: JobID) throws {
     guard try !results.isCommitted(id), let place = try ticket(of: id) else {

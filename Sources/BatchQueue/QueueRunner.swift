@@ -20,6 +20,7 @@ public final class QueueRunner {
   private var expected: Set<JobID> = []
   private var claimed = 0
   private var pauseReason: String?
+  private var toldPause: String?
   private var troubles = 0
   private let startedAt = SuspendingClock.now
   private var failedLooks = 0
@@ -95,6 +96,7 @@ public final class QueueRunner {
     do {
       desk.add(try source.look())
       for error in source.takeTroubles() { tell(.trouble("\(error)")) }
+      if failedLooks > 0 { tell(.resumed) }
       failedLooks = 0
       lastLook = .now
       nextLook = .now + source.interval
@@ -118,7 +120,9 @@ public final class QueueRunner {
         if options.goal == .answered { expected.insert(id) }
         picker.forget()
         tell(.submitted(id, known: known))
-      case .refused(let failure): tell(.refused(failure))
+      case .refused(let failure):
+        summary.failedCount += 1
+        tell(.refused(failure))
       case .later(let failure): tell(.trouble(failure.text))
       case .incomplete(let reason): tell(.waiting(reason))
       case .changed: break
@@ -174,6 +178,7 @@ public final class QueueRunner {
       // The disk refused: the attempt failed, unless the commit itself was made.
       return try fail(claim, Failure(kind: .passing, code: 74, text: "\(error)"))
     }
+    summary.committedCount += 1
     if options.goal != .forever { summary.committed.append(claim.job.id) }
     tell(.committed(claim.job.id, seconds: (SuspendingClock.now - slot.startedAt) / .seconds(1)))
   }
@@ -199,6 +204,7 @@ public final class QueueRunner {
   }
 
   private func giveUp(_ job: JobID, _ failure: Failure) {
+    summary.failedCount += 1
     if options.goal != .forever || options.failFast { summary.quarantined.append((job, failure)) }
   }
 
@@ -268,8 +274,10 @@ public final class QueueRunner {
         summary.outOfSpace = reason
       }
     }
-    if reason != pauseReason { tell(reason.map { .paused($0) } ?? .resumed) }
-    pauseReason = reason
+    // What is not urgent may wait for its hours; that is said, and stops nothing else.
+    let wish = reason ?? (options.mayClaimOrdinary() ? nil : "outside the off-peak hours only urgent jobs are begun")
+    if wish != toldPause { tell(wish.map { .paused($0) } ?? .resumed) }
+    (toldPause, pauseReason) = (wish, reason)
     return reason == nil
   }
 
@@ -287,6 +295,7 @@ public final class QueueRunner {
     guard slots.allSatisfy(\.isIdle), unsettled.isEmpty else { return false }
     if isAtLimit {
       summary.stoppedEarly = options.goal != .forever
+      summary.unseen = desk.count + (source?.pending ?? 0)
       return true
     }
     guard options.goal != .forever, failedLooks == 0, desk.isIdle, source?.pending ?? 0 == 0 else { return false }

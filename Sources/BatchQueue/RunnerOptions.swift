@@ -107,6 +107,12 @@ public struct RunnerSummary: Sendable {
   public var committed: [JobID] = []
   /// Jobs that this worker gave up, with the last failure.
   public var quarantined: [(job: JobID, failure: Failure)] = []
+  /// How many results this worker committed, also where they are not listed because it never ends.
+  public var committedCount = 0
+  /// How many jobs and files this worker gave up or refused, likewise.
+  public var failedCount = 0
+  /// Files that were not looked at before the end.
+  public var unseen = 0
   /// Files and what became of them, in the order of the replies.
   public var replies: [(request: IntakeRequest, reply: IntakeReply)] = []
   /// Why nothing was claimed at the end, where the disk was the reason.

@@ -56,8 +56,8 @@ extension Spool {
     }
     let unique = String(UInt64.random(in: .min ... .max), radix: 16)
     let making = shelf.appendingPathComponent(".making-\(unique)", isDirectory: true)
-    try FolderChanges.make(making)
     do {
+      try FolderChanges.make(making)
       var staged: [StagedInput] = []
       for (entry, input) in zip(files, inputs) {
         let copy = try AtomicFile(to: making.appendingPathComponent(input.name), ifExists: .replace)
@@ -66,7 +66,12 @@ extension Spool {
           throw Self.changed(entry.file)
         }
         try copy.seal()
-        _ = chmod(copy.temporaryURL.path(percentEncoded: false), 0o444)
+        // No more people may read the copy than the file, nor than the user's mask lets.
+        let place = copy.temporaryURL.path(percentEncoded: false)
+        var status = stat()
+        if stat(place, &status) == 0 {
+          _ = chmod(place, status.st_mode & (try entry.file.permissions()) & 0o444 | 0o400)
+        }
         try copy.commit()
         staged.append(StagedInput(input: input, url: copy.url, making: making))
       }
@@ -134,13 +139,32 @@ extension Spool {
   ///
   /// It is in the queue, and survives a power cut, when this returns. Throws `FileError`, `QueueError`.
   public func submit(_ job: Job, work: Data, held: Bool = false) throws -> Submitted {
-    if let state = try state(of: job.id) { return .known(state) }
+    if let state = try state(of: job.id) {
+      try hurry(job)
+      return .known(state)
+    }
     let folder = folder(of: job.id)
     if !FolderChanges.exists(folder) { try record(job, work) }
     // The record that stands decides where the job is in the queue, also when another process wrote it a moment ago.
     let ticket = Ticket(try self.job(job.id))
     try FolderChanges.make(self.folder(held ? .held : .ready).appendingPathComponent(ticket.name))
     return .new
+  }
+
+  /// Moves a waiting job forward where it is asked for again with more urgency.
+  private func hurry(_ job: Job) throws {
+    guard let place = try ticket(of: job.id), place.state != .claimed, job.priority < place.ticket.priority else {
+      return
+    }
+    let folder = folder(place.state)
+    do {
+      try FolderChanges.move(
+        folder.appendingPathComponent(place.name, isDirectory: true),
+        to: folder.appendingPathComponent(place.ticket.of(priority: job.priority).name, isDirectory: true))
+    } catch {
+      // It moved on meanwhile, or another was as urgent.
+      guard error.kind == .notFound || error.kind == .exists else { throw error }
+    }
   }
 
   private func record(_ job: Job, _ work: Data) throws {

@@ -83,7 +83,9 @@ public struct CaseWork: Codable, Sendable, Equatable {
 
   /// The command that repeats the work on the input, wherever that lies.
   private var command: String {
-    var words = ["pellucid", "run", inputName, "-o", outputName, "--model", workflow.model]
+    // Of a path its last name: folders may be named after people.
+    let model = workflow.model.split(separator: "/").last.map(String.init) ?? workflow.model
+    var words = ["pellucid", "run", inputName, "-o", outputName, "--model", model]
     words += ["--sampler", workflow.sampler]
     if let steps = workflow.steps { words += ["--steps", String(steps)] }
     words += ["--seed", String(workflow.seed)]

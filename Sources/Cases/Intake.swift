@@ -73,6 +73,9 @@ public struct Intake {
     try BIDSView.remember(request.path, of: folder, as: job.id, in: spool)
     switch try spool.submit(job, work: try work.encoded()) {
     case .new: return .job(job.id, known: nil)
+    case .known(.done) where try !ResultMender.isInPlace(job.id, in: spool.results):
+      try spool.redo(job.id)
+      return .job(job.id, known: nil)
     case .known(let state): return .job(job.id, known: state)
     }
   }

@@ -7,7 +7,7 @@ enum NearestName {
   }
 
   /// Letters to be put in, taken out or exchanged.
-  private static func distance(_ a: String, _ b: String) -> Int {
+  static func distance(_ a: String, _ b: String) -> Int {
     let a = Array(a.lowercased()), b = Array(b.lowercased())
     var row = Array(0...b.count)
     for i in a.indices {

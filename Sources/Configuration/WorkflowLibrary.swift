@@ -82,13 +82,16 @@ public struct WorkflowLibrary: Sendable {
         + "PELLUCID_WORKFLOWS")
   }
 
-  /// The one workflow whose `match` covers a file, by its base name and format.
+  /// The one workflow whose `match` covers a file, by its base name and format, in the first folder that has any.
   ///
   /// Throws `ConfigurationError` when there is none or more than one, or when any workflow file is wrong: it might be
   /// the one.
   public func matching(fileName: String, format: Workflow.Format) throws -> Workflow {
-    let all = try available.map { try Workflow.read($0.url) }
-    let fitting = all.filter { $0.match?.covers(fileName: fileName, format: format) == true }
+    let all = try available.map { (workflow: try Workflow.read($0.url), folder: $0.url.deletingLastPathComponent()) }
+    let matching = all.filter { $0.workflow.match?.covers(fileName: fileName, format: format) == true }
+    // A site's own folders come before those that came with the program, here as for names.
+    let nearest = folders.first { folder in matching.contains { $0.folder.path == folder.path } }
+    let fitting = matching.filter { $0.folder.path == nearest?.path }.map(\.workflow)
     if fitting.count == 1 { return fitting[0] }
     let remedy = "put the file into the inbox folder of one, or name one in an override"
     guard fitting.isEmpty else {
@@ -97,7 +100,7 @@ public struct WorkflowLibrary: Sendable {
       )
     }
     throw ConfigurationError(
-      .notFound, "no workflow matches this \(format.rawValue) file; \(Self.choice(all.map(\.name))); \(remedy)")
+      .notFound, "no workflow matches this \(format.rawValue) file; \(Self.choice(all.map(\.workflow.name))); \(remedy)")
   }
 
   /// Whether a file can match a workflow at all: one has a `match`, or cannot be read and might have one.
@@ -106,6 +109,15 @@ public struct WorkflowLibrary: Sendable {
       guard let workflow = try? Workflow.read(entry.url) else { return true }
       return workflow.match != nil
     }
+  }
+
+  /// The workflow that a folder's name seems to mean and does not; nil if it is near none.
+  ///
+  /// `Head` and `heads` seem to mean `head`; short names are only compared without regard to case.
+  public func likelyMeant(by name: String) -> String? {
+    let names = available.map(\.name)
+    let nearest = NearestName.nearest(to: name, in: names)
+    return NearestName.distance(name, nearest) <= (name.count > 4 ? 1 : 0) && nearest != name ? nearest : nil
   }
 
   private static func choice(_ names: [String]) -> String {

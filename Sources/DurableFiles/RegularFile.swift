@@ -74,6 +74,13 @@ public final class RegularFile: Sendable {
     return FileSignature(status)
   }
 
+  /// Who may do what with the file, as the file system has it.
+  public func permissions() throws(FileError) -> mode_t {
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else { throw FileError(errno: errno, cannot: "read", name) }
+    return status.st_mode & 0o7777
+  }
+
   /// Whether another process on this machine has the file open for writing, as far as that can be told.
   public var hasWriter: Bool { cposix_has_writer(descriptor) == 1 }
 

@@ -28,17 +28,18 @@ struct BatchCases: ParsableArguments {
 
   func validate() throws {
     guard workflow == nil || model == nil else { throw ValidationError("give --workflow or --model, not both") }
+    if workflow != nil { try sampling.refuse(because: "the workflow says how") }
   }
 
   /// The files as the queue takes them; ends with code 2 if there is none.
   func requests(_ settings: Settings) throws -> [IntakeRequest] {
-    let files = try BatchInputs(inputs).files
+    let library = WorkflowLibrary.current(first: settings.workflows.value)
+    let files = try BatchInputs(inputs, library: library).files
     guard !files.isEmpty else {
       Terminal.say("pellucid: no image was found; give files or folders with .nii, .nii.gz, .hdr or .png")
       throw ExitCode(2)
     }
     let chosen = shard.map { shard in files.enumerated().filter { shard.covers($0.offset) }.map(\.element) } ?? files
-    let library = WorkflowLibrary.current(first: settings.workflows.value)
     let mayChoose = files.contains { $0.workflow == nil } && !library.canMatch
     let instructions = try instructions(library, mayChoose ? ModelChoice(.current(first: settings.models.value)) : nil)
     return chosen.map { file in
@@ -51,7 +52,10 @@ struct BatchCases: ParsableArguments {
   /// The workflow that all images get, as the case server reads it; nil to choose by the file.
   private func instructions(_ library: WorkflowLibrary, _ choice: ModelChoice?) throws -> Data? {
     if let workflow { return try JSONEncoder().encode(try library.workflow(named: workflow)) }
-    guard let model = try model ?? choice.map(chosen) else { return nil }
+    guard let model = try model ?? choice.map(chosen) else {
+      try sampling.refuse(because: "each image gets the workflow that matches it")
+      return nil
+    }
     // A path is meant from here, and the server may stand elsewhere.
     let isPath = model.contains("/") || model.hasSuffix(".safetensors")
     let name = isPath ? URL(fileURLWithPath: model).standardizedFileURL.path : model
@@ -100,6 +104,20 @@ struct BatchSamplingFlags: ParsableArguments {
     guard sampling.noise == nil else { throw ValidationError("--noise is for one image; use `pellucid run`") }
     guard sampling.seed != "auto" else {
       throw ValidationError("--seed auto would make each try another job; give a number")
+    }
+  }
+
+  /// Refuses options that would have no effect.
+  func refuse(because reason: String) throws {
+    let given = [
+      ("--sampler", sampling.sampler != "ddim"), ("--steps", sampling.steps != nil), ("--seed", sampling.seed != "0"),
+      ("--samples", sampling.samples != 1), ("--noise-field", sampling.noiseField != .shared),
+      ("--clamp", sampling.clamp != nil), ("--dtype", dtype != .input), ("--memory", memory != nil),
+      ("--retries", retries != 2), ("--no-report", !report), ("--force", force),
+    ].filter(\.1).map(\.0)
+    guard given.isEmpty else {
+      throw ValidationError(
+        "\(given.joined(separator: ", ")) would have no effect, for \(reason); give --model, or write a workflow")
     }
   }
 

@@ -15,9 +15,14 @@ struct BatchInputs {
   }
 
   private(set) var files: [File] = []
+  private var missing: FileError?
+  private let library: WorkflowLibrary
 
   /// Searches folders, expands patterns, reads tables; throws `FileError` for what is not there.
-  init(_ arguments: [String]) throws {
+  ///
+  /// `library` has the workflows that tables name.
+  init(_ arguments: [String], library: WorkflowLibrary) throws {
+    self.library = library
     for argument in arguments {
       if argument.contains(where: { "*?[".contains($0) }), !FileManager.default.fileExists(atPath: argument) {
         for path in Self.expand(argument) { try add(path) }
@@ -27,6 +32,9 @@ struct BatchInputs {
         try add(argument)
       }
     }
+    if let missing, files.allSatisfy({ !FolderChanges.exists($0.folder.appendingPathComponent($0.path.lastName)) }) {
+      throw missing
+    }
     var seen: Set<File> = []
     files = files.filter { seen.insert($0).inserted }
   }
@@ -35,7 +43,11 @@ struct BatchInputs {
     let url = URL(fileURLWithPath: path).standardizedFileURL
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
-      throw FileError(.notFound, "there is no \(FileError.printable(path)); check the path")
+      // One that is missing is refused when it is its turn, and stops no other.
+      missing = missing ?? FileError(.notFound, "there is no \(FileError.printable(path)); check the path")
+      files.append(
+        File(folder: url.deletingLastPathComponent(), path: RelativePath(url.lastPathComponent), workflow: workflow))
+      return
     }
     guard isFolder.boolValue else {
       // The name alone is below the folder: a file that is a link is what the caller named.
@@ -77,12 +89,11 @@ struct BatchInputs {
       $0.split(separator: "\t", omittingEmptySubsequences: false)
     }
     guard let header = lines.first, let path = header.firstIndex(of: "path") else {
-      throw FileError(
-        .notFound,
+      throw QueueError(
+        .damaged,
         "\(FileError.printable(url.lastPathComponent)) has no column `path`: its first line names the columns")
     }
     let workflow = header.firstIndex(of: "workflow")
-    let library = WorkflowLibrary.current()
     for line in lines.dropFirst() where line.count > path && !line[path].isEmpty {
       var instructions: Data?
       if let workflow, line.count > workflow, !line[workflow].isEmpty {

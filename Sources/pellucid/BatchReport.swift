@@ -23,6 +23,10 @@ struct BatchReport: Encodable {
   var cases: [Case] = []
   /// Why nothing more was begun, where the disk was the reason.
   var outOfSpace: String?
+  /// Whether a limit that was asked for ended the work.
+  private var mayWait = false
+
+  private enum CodingKeys: CodingKey { case committed, failed, waiting, cases, outOfSpace }
 
   init(_ summary: RunnerSummary, _ spool: Spool) {
     var seen: Set<JobID> = []
@@ -44,7 +48,11 @@ struct BatchReport: Encodable {
     outOfSpace = summary.outOfSpace
     committed = cases.count { $0.state == JobState.done.rawValue }
     failed = cases.count { $0.state == JobState.quarantine.rawValue || $0.state == "refused" }
-    waiting = cases.count - committed - failed
+    waiting = cases.count - committed - failed + summary.unseen
+    mayWait = summary.stoppedEarly
+    // A service lists nothing, and counts.
+    committed = max(committed, summary.committedCount)
+    failed = max(failed, summary.failedCount)
   }
 
   /// What was said of each file in the end: one that could not be taken at first may have been taken later.
@@ -97,17 +105,24 @@ struct BatchReport: Encodable {
       end(ExitStatus.inputOutput.rawValue, "error: \(outOfSpace); \(waiting) cases wait")
       throw ExitCode(ExitStatus.inputOutput.rawValue)
     }
-    guard failed > 0 || waiting > 0 && !mayWait else {
+    guard failed > 0 || waiting > 0 && !mayWait && !self.mayWait else {
       if !quiet { end(0, "\(committed) committed") }
       return
     }
     let codes = Set(cases.filter { $0.code != 0 }.map(\.code))
     // All failed in one way: that way's code says more than "some".
-    let code = committed == 0 && waiting == 0 && codes.count == 1 ? Int32(codes.first!) : 8
+    // 130 is for a signal: jobs that an operator cancelled are some that failed.
+    let code = committed == 0 && waiting == 0 && codes.count == 1 && codes != [130] ? Int32(codes.first!) : 8
     end(
       code,
-      "\(committed) committed, \(failed) failed, \(waiting) waiting; `pellucid queue ls` and `queue show` say why")
+      "\(committed) committed, \(failed) failed, \(waiting) waiting; \(advice)")
     throw ExitCode(code)
+  }
+
+  /// Where the reasons stand: refused files are no jobs.
+  private var advice: String {
+    cases.contains { $0.job == nil }
+      ? "the answers beside the drops, --json and --names-to say why" : "`pellucid queue ls` and `queue show` say why"
   }
 
   private func end(_ code: Int32, _ sentence: String) {

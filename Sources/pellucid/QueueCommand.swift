@@ -128,14 +128,22 @@ struct QueueCommand: ParsableCommand {
 
   struct Retry: ParsableCommand {
     static let configuration = CommandConfiguration(
-      commandName: "retry", abstract: "Try jobs again that were given up, or that wait after a failure.")
+      commandName: "retry", abstract: "Try jobs again that were given up, or that wait after a failure.",
+      discussion: """
+        A job that is done is checked as `pellucid verify` does, and made again if its result is gone or damaged; what is \
+        left of that is kept in RESULTS/.pellucid/damaged.
+        """)
     @OptionGroup var jobs: Jobs
     @Flag(help: "All jobs that were given up.") var all = false
 
     func run() throws {
       let chosen = all ? try jobs.place.open().list([.quarantine]).map(\.job) : nil
       if chosen?.isEmpty == true { return }
-      try jobs.each(chosen) { try $0.retry($1) }
+      try jobs.each(chosen) { spool, job in
+        let isDone = try spool.state(of: job) == .done
+        if try isDone && ResultMender.mend(job, in: spool) { return }
+        try spool.retry(job)
+      }
     }
   }
 

@@ -19,10 +19,13 @@ final class QueueLog {
   func hear(_ event: QueueEvent) {
     switch event {
     case .progress(let job, let done, let total): return display.show(done, of: total, job: job)
-    case .committed(let job, _), .failed(let job, _, _), .lost(let job): display.forget(job)
+    case .committed(let job, _), .failed(let job, _, _), .lost(let job):
+      lastTrouble = ""
+      display.forget(job)
     case .trouble(let text):
       if text == lastTrouble { return }
       lastTrouble = text
+    case .resumed: lastTrouble = ""
     default: break
     }
     guard !quiet || event.needsSomebody else { return }

@@ -227,4 +227,57 @@ struct ClaimTests {
       #expect(try scene.spool.state(of: id) == .ready)
     }
   }
+
+  @Test("a result that is gone is made again; what is left of it is put aside")
+  func redo() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      let first = try claim(scene)
+      try write("damaged", for: first)
+      try first.commit()
+      try scene.spool.redo(id)
+      #expect(try scene.spool.state(of: id) == .ready)
+      let aside = try #require(try scene.names("results/.pellucid/damaged").first)
+      let kept = "results/.pellucid/damaged/\(aside)"
+      #expect(try scene.names(kept) == ["case", "manifest.json"] && scene.names(kept + "/case").contains("output.txt"))
+      // A crash in the middle leaves a job that can be taken up the same way.
+      try scene.spool.hold(id)
+      try scene.spool.release(id)
+      let second = try claim(scene)
+      #expect(second.attempt > first.attempt)
+      try write("whole", for: second)
+      try second.commit()
+      #expect(try scene.text(of: id) == "whole")
+    }
+  }
+
+  @Test("a job that is asked for again with more urgency moves forward, and never back")
+  func hurry() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1, priority: 5)
+      for (asked, expected) in [(7, 5), (2, 2), (4, 2)] {
+        try scene.submit(1, priority: asked)
+        #expect(try scene.spool.tickets(.ready).map(\.priority) == [expected])
+      }
+      #expect(try scene.spool.status(of: id).priority == 2)
+    }
+  }
+
+  @Test("what stands in a result's place is not taken for the result")
+  func occupied() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      let claim = try claim(scene)
+      try write("mine", for: claim)
+      let elsewhere = scene.folder.appendingPathComponent("elsewhere")
+      try FileManager.default.createDirectory(at: elsewhere, withIntermediateDirectories: true)
+      try FileManager.default.createSymbolicLink(
+        at: scene.spool.results.caseFolder(of: id), withDestinationURL: elsewhere)
+      #expect { try claim.commit() } throws: { ($0 as? QueueError)?.kind == .damaged }
+      #expect(try FileManager.default.contentsOfDirectory(atPath: elsewhere.path).isEmpty)
+      try FileManager.default.removeItem(at: scene.spool.results.caseFolder(of: id))
+      try claim.commit()
+      #expect(try scene.text(of: id) == "mine")
+    }
+  }
 }

@@ -105,4 +105,29 @@ struct WorkflowLibraryTests {
     #expect(try library.matching(fileName: "scan.nii.gz", format: .nifti) == slow)
     #expect(refusal { _ = try library.matching(fileName: "scan.png", format: .png) }?.kind == .notFound)
   }
+
+  @Test func `of the workflows that match, those of a site come before those of the program`() throws {
+    try withTemporaryFolder { root in
+      for path in ["site/mr.yaml", "program/ct.yaml", "program/other.yaml"] {
+        try write(root, path, "model: m\nmatch: {formats: [nifti]}")
+      }
+      let (site, program) = (root.appendingPathComponent("site"), root.appendingPathComponent("program"))
+      let library = WorkflowLibrary(folders: [site, program])
+      #expect(try library.matching(fileName: "a.nii", format: .nifti).name == "mr")
+      #expect(throws: ConfigurationError.self) {
+        try WorkflowLibrary(folders: [program]).matching(fileName: "a.nii", format: .nifti)
+      }
+    }
+  }
+
+  @Test func `a folder that is nearly a workflow's name is told from one that is none`() throws {
+    try withTemporaryFolder { root in
+      for name in ["ct-denoise", "head"] { try write(root, "\(name).yaml") }
+      let library = WorkflowLibrary(folders: [root])
+      #expect(library.likelyMeant(by: "CT-Denoise") == "ct-denoise")
+      #expect(library.likelyMeant(by: "ct-denose") == "ct-denoise")
+      #expect(library.likelyMeant(by: "Head") == "head")
+      for other in ["ct-denoise", "heat", "siteA", "patient-17"] { #expect(library.likelyMeant(by: other) == nil) }
+    }
+  }
 }

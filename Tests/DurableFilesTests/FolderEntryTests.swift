@@ -32,4 +32,32 @@ import Testing
       #expect(try !FolderChanges.areOneFile(file, folder.appendingPathComponent("b")))
     }
   }
+
+  @Test func `a link to a folder is no folder of ours`() throws {
+    try withTemporaryFolder { folder in
+      let real = folder.appendingPathComponent("real"), link = folder.appendingPathComponent("link")
+      try FolderChanges.make(real)
+      try Data().write(to: real.appendingPathComponent("a"))
+      try FileManager.default.createSymbolicLink(at: link, withDestinationURL: real)
+      #expect(try FolderChanges.names(in: real) == ["a"])
+      #expect { try FolderChanges.names(in: link) } throws: { ($0 as? FileError)?.kind == .notAFolder }
+      #expect(try FolderChanges.isFolder(real) && !FolderChanges.isFolder(link))
+    }
+  }
+
+  @Test func `a second name below a folder leads out of it through no link, and replaces nothing`() throws {
+    try withTemporaryFolder { folder in
+      let source = folder.appendingPathComponent("source"), tree = folder.appendingPathComponent("tree")
+      try Data("x".utf8).write(to: source)
+      for name in ["tree", "outside"] { try FolderChanges.make(folder.appendingPathComponent(name)) }
+      try FileManager.default.createSymbolicLink(
+        at: tree.appendingPathComponent("sub"), withDestinationURL: folder.appendingPathComponent("outside"))
+      let bound = try BoundFolder(tree)
+      #expect(throws: FileError.self) { try bound.link(source, as: RelativePath("sub/a")) }
+      try bound.link(source, as: RelativePath("a"))
+      #expect { try bound.link(source, as: RelativePath("a")) } throws: { ($0 as? FileError)?.kind == .exists }
+      #expect(try FolderChanges.areOneFile(source, tree.appendingPathComponent("a")))
+      #expect(try FolderChanges.names(in: folder.appendingPathComponent("outside")).isEmpty)
+    }
+  }
 }

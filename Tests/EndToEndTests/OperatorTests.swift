@@ -77,4 +77,62 @@ struct OperatorTests {
       #expect(try batch("tree", coarse, bad, "--strict").exitCode == 8, "what failed weighs more")
     }
   }
+
+  @Test("a result that was lost or damaged is noticed and made again, by batch and by queue retry")
+  func mending() throws {
+    try Scene.with { scene in
+      let scan = try scene.input("a.nii", NIfTIBytes.phantom([20, 20, 2]).data)
+      let tree = scene.outputs.appendingPathComponent("tree")
+      let batch = ["batch", scan, "-o", tree.path, "--model", scene.model.path, "--steps", "1", "--no-report"]
+      #expect(try scene.execute(batch).exitCode == 0)
+      let job = try #require(try list(scene).first).job
+      let output = tree.appendingPathComponent("cases/\(job)/output.nii.gz")
+      let whole = try Data(contentsOf: output)
+      let retry = ["queue", "retry", job, "--results", tree.path]
+      #expect(try scene.execute(retry).exitCode == 64)
+
+      try FileManager.default.removeItem(at: output.deletingLastPathComponent())
+      #expect(try scene.execute(batch).exitCode == 0)
+      #expect(try Data(contentsOf: output) == whole)
+
+      // The same length, another byte: what batch does not see, verify and retry do.
+      var bad = whole
+      bad[bad.count / 2] ^= 1
+      try bad.write(to: output)
+      let verify = ["verify", tree.path]
+      #expect(try scene.execute(verify).exitCode == 65)
+      #expect(try scene.execute(retry).exitCode == 0)
+      let work = ["worker", "--spool", scene.output("tree/.pellucid/spool"), "--drain"]
+      #expect(try scene.execute(work).exitCode == 0)
+      #expect(try scene.execute(verify).exitCode == 0)
+      #expect(try Data(contentsOf: output) == whole)
+    }
+  }
+
+  @Test("options that a workflow would ignore are refused; a file that is missing stops no other")
+  func ignoredAndMissing() throws {
+    try Scene.with { scene in
+      let scan = try scene.input("a.nii", NIfTIBytes.phantom([20, 20, 2]).data)
+      let tree = ["-o", scene.output("tree")]
+      let ignored = try scene.execute(["batch", scan, "--workflow", "ct-denoise", "--seed", "4"] + tree)
+      #expect(ignored.exitCode == 64 && ignored.standardError.contains("--seed"))
+      let options = ["--model", scene.model.path, "--steps", "1", "--no-report"] + tree
+      let outcome = try scene.execute(["batch", scan, "nosuch.nii"] + options)
+      #expect(outcome.exitCode == 8 && outcome.standardError.contains("1 committed, 1 failed"))
+      #expect(try scene.execute(["batch", "nosuch.nii"] + options).exitCode == 66)
+      let limited = try scene.execute(["batch", scan] + options + ["--seed", "2", "--limit", "0"])
+      #expect(limited.exitCode == 64)
+    }
+  }
+
+  @Test("a wrong flag is a wrong flag, a wrong setting a wrong setting, and a folder that is not there no folder")
+  func wrongSettings() throws {
+    try Scene.with { scene in
+      let work = ["worker", "--spool", "nowhere", "--drain"]
+      #expect(try scene.execute(work + ["--offpeak", "25:00-3"]).exitCode == 64)
+      #expect(try scene.execute(work, environment: ["PELLUCID_OFF_PEAK": "25:00-3"]).exitCode == 78)
+      let outcome = try scene.execute(work + ["--workflows", "/nonexistent"])
+      #expect(outcome.exitCode == 78 && outcome.standardError.contains("/nonexistent"))
+    }
+  }
 }

@@ -15,7 +15,7 @@ import Testing
     try withTemporaryFolder { folder in
       let url = folder.appendingPathComponent("m.safetensors")
       var card = Fixtures.card(Fixtures.architecture, name: "round-trip")
-      card.quality = [QualityRecord(data: "a \"quoted\"\nname/µ", condition: "dose 1/4", figures: ["psnr": 41.25])]
+      card.quality = [QualityRecord(data: "a \"quoted\" \\ name/µ", condition: "dose 1/4", figures: ["psnr": 41.25])]
       card.citation = ["someone, 2024"]
       let weights = try parameters(Fixtures.architecture)
       let digest = try ModelFile.write(card: card, parameters: weights, to: url)
