@@ -253,7 +253,8 @@ public final class Inbox: DropSource {
     return isAny
   }
 
-  private func drop(_ path: RelativePath, _ name: String, _ entry: FolderEntry, _ files: [[UInt8]: FolderEntry],
+  private func drop(
+    _ path: RelativePath, _ name: String, _ entry: FolderEntry, _ files: [[UInt8]: FolderEntry],
     _ all: [[UInt8]: FolderEntry]
   ) -> Drop {
     let isRenamed = path.names.first == Array("new".utf8) && options.ready != .stable && options.ready != .sentinel

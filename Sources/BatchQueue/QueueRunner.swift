@@ -20,7 +20,7 @@ public final class QueueRunner {
   private var expected: Set<JobID> = []
   private var claimed = 0
   private var pauseReason: String?
-  private var toldPause: String?
+  private var isResting = false
   private var troubles = 0
   private let startedAt = SuspendingClock.now
   private var failedLooks = 0
@@ -275,9 +275,11 @@ public final class QueueRunner {
       }
     }
     // What is not urgent may wait for its hours; that is said, and stops nothing else.
-    let wish = reason ?? (options.mayClaimOrdinary() ? nil : "outside the off-peak hours only urgent jobs are begun")
-    if wish != toldPause { tell(wish.map { .paused($0) } ?? .resumed) }
-    (toldPause, pauseReason) = (wish, reason)
+    let rests = reason == nil && !options.mayClaimOrdinary()
+    if reason != pauseReason || rests != isResting {
+      tell(reason.map { .paused($0) } ?? (rests ? .resting : .resumed))
+    }
+    (pauseReason, isResting) = (reason, rests)
     return reason == nil
   }
 

@@ -95,6 +95,8 @@ public enum QueueEvent: Sendable {
   case lost(JobID)
   /// Claiming was paused or goes on, with the reason.
   case paused(String)
+  /// Outside the hours for ordinary jobs, only urgent ones are claimed.
+  case resting
   /// Claiming goes on.
   case resumed
   /// The disk or the network fails; it is tried again.

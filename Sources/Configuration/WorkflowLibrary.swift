@@ -100,7 +100,8 @@ public struct WorkflowLibrary: Sendable {
       )
     }
     throw ConfigurationError(
-      .notFound, "no workflow matches this \(format.rawValue) file; \(Self.choice(all.map(\.workflow.name))); \(remedy)")
+      .notFound, "no workflow matches this \(format.rawValue) file; \(Self.choice(all.map(\.workflow.name))); \(remedy)"
+    )
   }
 
   /// Whether a file can match a workflow at all: one has a `match`, or cannot be read and might have one.

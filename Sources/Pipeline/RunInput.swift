@@ -38,7 +38,9 @@ struct RunInput {
       volume = try VolumeFile.read(url, options: options)
     } catch let error as VolumeError where error.kind == .tooLarge && (limit ?? .max) < 16 << 30 {
       throw PipelineError(
-        .notEnoughMemory, "\(FileError.printable(url.lastPathComponent)): \(error.shortReason) (the bound is --memory \(ByteCount.text(limit ?? 0)))")
+        .notEnoughMemory,
+        "\(FileError.printable(url.lastPathComponent)): \(error.shortReason) (the bound is --memory \(ByteCount.text(limit ?? 0)))"
+      )
     }
     let records = try urls.indices.map { index in
       let file = try RegularFile(urls[index])

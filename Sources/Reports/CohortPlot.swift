@@ -58,7 +58,9 @@ struct CohortPlot {
     var out = "<path class=\"axis\" d=\"M12 112H468\"/>"
     let step = NiceNumber.atLeast((high - low) / 5)
     // Figures from elsewhere may be any; an axis without an end has no ticks.
-    guard (low / step).isFinite, (high / step).isFinite, abs(low / step) < 1e9, abs(high / step) < 1e9 else { return out }
+    guard (low / step).isFinite, (high / step).isFinite, abs(low / step) < 1e9, abs(high / step) < 1e9 else {
+      return out
+    }
     var index = Int((low / step).rounded(.up))
     while Double(index) * step <= high {
       let x = one(position(Double(index) * step))

@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import BatchQueue
+import Cases
 import DurableFiles
 import Foundation
 

@@ -41,6 +41,7 @@ final class QueueLog {
     case .committed: committed += 1
     case .failed(_, _, .quarantine), .refused: failed += 1
     case .paused(let reason): now = "paused: \(FileError.printable(reason))"
+    case .resting: now = "waiting for the off-peak hours"
     case .resumed: break
     case .trouble(let text): now = FileError.printable(text)
     default: return nil
@@ -86,6 +87,7 @@ extension QueueEvent {
         "takenOver", job: job, with: [("state", state)], "taken over from a worker that is gone, now \(state.rawValue)")
     case .lost(let job): Event("lost", job: job, "was taken from this worker: by another one, or by an operator")
     case .paused(let reason): Event("paused", with: [("text", reason)], "paused: \(reason)")
+    case .resting: Event("resting", "outside the off-peak hours only urgent jobs (priority 0) are begun")
     case .resumed: Event("resumed", "goes on")
     case .trouble(let text): Event("trouble", with: [("text", text)], text)
     }

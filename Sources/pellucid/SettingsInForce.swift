@@ -1,4 +1,6 @@
+import ArgumentParser
 import Configuration
+import DurableFiles
 import Foundation
 import Models
 

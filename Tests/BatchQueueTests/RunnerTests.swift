@@ -204,7 +204,9 @@ struct RunnerTests {
     try QueueScene.with { scene in
       let jobs = try (1...3).map { try scene.submit($0) }
       var committed: [JobID] = []
-      let runner = try scene.runner(source: Unreadable()) { if case .committed(let id, _) = $0 { committed.append(id) } }
+      let runner = try scene.runner(source: Unreadable()) {
+        if case .committed(let id, _) = $0 { committed.append(id) }
+      }
       #expect(throws: FileError.self) { try runner.run() }
       #expect(committed == jobs)
     }

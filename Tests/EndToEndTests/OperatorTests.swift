@@ -128,7 +128,8 @@ struct OperatorTests {
   @Test("a wrong flag is a wrong flag, a wrong setting a wrong setting, and a folder that is not there no folder")
   func wrongSettings() throws {
     try Scene.with { scene in
-      let work = ["worker", "--spool", "nowhere", "--drain"]
+      let scan = try scene.input("a.nii", NIfTIBytes.phantom([20, 20, 2]).data)
+      let work = ["batch", scan, "-o", scene.output("tree"), "--model", scene.model.path]
       #expect(try scene.execute(work + ["--offpeak", "25:00-3"]).exitCode == 64)
       #expect(try scene.execute(work, environment: ["PELLUCID_OFF_PEAK": "25:00-3"]).exitCode == 78)
       let outcome = try scene.execute(work + ["--workflows", "/nonexistent"])

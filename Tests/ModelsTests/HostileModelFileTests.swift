@@ -80,7 +80,9 @@ import Testing
 
   @Test("texts that could steer a terminal or turn a line round are refused") func texts() throws {
     for text in ["\u{1B}[31mred", "two\nlines", "\u{202E}turned", "\u{9B}31m"] {
-      for change in [{ $0.licence = text }, { $0.citation = [text] }, { $0.version = text }] as [(inout ModelCard) -> Void] {
+      for change in [{ $0.licence = text }, { $0.citation = [text] }, { $0.version = text }]
+        as [(inout ModelCard) -> Void]
+      {
         var card = Fixtures.card(Fixtures.tiny)
         change(&card)
         #expect(throws: ModelError.self) { try card.validate() }
