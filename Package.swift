@@ -193,7 +193,8 @@ if Context.environment["PELLUCID_FUZZ"] != nil {
     .executableTarget(
       name: "Fuzz",
       dependencies: [
-        "Volumes", "Models", "Training", "Provenance", "Diffusion", "TensorCore", "DurableFiles", "CZlib",
+        "Volumes", "Models", "Training", "Provenance", "Diffusion", "TensorCore", "DurableFiles", "Configuration",
+        "CZlib",
       ],
       path: "Tests/Fuzz", exclude: ["Seeds", "Dictionaries", "README.md", "make_seeds.py"],
       swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))

@@ -113,29 +113,36 @@ enum ExitStatus: Int32 {
     }
   }
 
+  /// Ends the process without what libraries do at the end: OpenBLAS waits there for threads that a lack of memory may never
+  /// have let begin.
+  static func quit(_ code: Int32) -> Never {
+    fflush(nil)
+    _exit(code)
+  }
+
   /// Ends the process as an error demands: one line on stderr and its code; help and usage as ArgumentParser has them.
   static func leave(with error: any Error) -> Never {
     if let stop = error as? Interruption {
       Terminal.say("pellucid: \(stop)")
-      Foundation.exit(128 + stop.signal)
+      quit(128 + stop.signal)
     }
     // What a command chose itself it has told.
-    if let code = error as? ExitCode { Foundation.exit(code.rawValue) }
+    if let code = error as? ExitCode { quit(code.rawValue) }
     if let status = ExitStatus(error) {
       // People who gave a path want to read which one; a log must not hold it.
       let text = (error as? FileError)?.withoutName ?? oneLine(error)
       Event("error", with: [("code", status.rawValue), ("text", text)], "error: \(oneLine(error))").tell()
-      Foundation.exit(status.rawValue)
+      quit(status.rawValue)
     }
     if Pellucid.exitCode(for: error) == .validationFailure {
       let message = oneLine(Pellucid.message(for: error)).trimmingCharacters(in: CharacterSet(charactersIn: ". "))
       Terminal.say("pellucid: error: \(message); see `\(helpCommand)`")
-      Foundation.exit(usage.rawValue)
+      quit(usage.rawValue)
     }
     // Help and version.
     guard Pellucid.exitCode(for: error) == .failure else { Pellucid.exit(withError: error) }
     Terminal.say("pellucid: error: \(oneLine(error)); this is a bug in pellucid, please report it")
-    Foundation.exit(ExitStatus.software.rawValue)
+    quit(ExitStatus.software.rawValue)
   }
 
   /// The help of the subcommand that was called, or of the whole.

@@ -43,6 +43,7 @@ struct Pellucid: AsyncParsableCommand {
         try command.run()
       }
       try ProcessStreams.finish()
+      ExitStatus.quit(0)
     } catch {
       ExitStatus.leave(with: error)
     }

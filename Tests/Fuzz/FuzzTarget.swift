@@ -1,3 +1,4 @@
+import Configuration
 import Diffusion
 import DurableFiles
 import Foundation
@@ -28,9 +29,26 @@ enum FuzzTarget: String, CaseIterable {
     case .card: try Self.card(bytes)
     case .pickle: _ = try CheckpointImport.read(InputFile.write(Checkpoint.archive(pickle: bytes), "input.pth"))
     case .checkpoint: _ = try CheckpointImport.read(InputFile.write(bytes, "input.pth"))
-    case .yaml: _ = try TrainingConfiguration(contentsOf: InputFile.write(bytes, "input.yaml"))
+    case .yaml: try Self.yaml(bytes)
     case .manifest: try Self.manifest(bytes)
     }
+  }
+
+  /// Whatever is written in YAML: how to train, how to treat scans, how to treat one drop.
+  private static func yaml(_ bytes: [UInt8]) throws {
+    let readers: [() throws -> Void] = [
+      { _ = try TrainingConfiguration(contentsOf: InputFile.write(bytes, "input.yaml")) },
+      { _ = try Workflow(yaml: Data(bytes), name: "input") },
+      { _ = try WorkflowOverride(yaml: Data(bytes), name: "input.pellucid.yaml") },
+    ]
+    var refusals: [any Error] = []
+    for read in readers {
+      do { try read() } catch {
+        checkRefusal(error)
+        refusals.append(error)
+      }
+    }
+    if refusals.count == readers.count { throw refusals[0] }
   }
 
   /// A single file, or the header of a pair with its image behind it.
@@ -114,6 +132,7 @@ func checkRefusal(_ error: any Error) {
   switch error {
   case let error as VolumeError: text = error.description
   case let error as FileError: text = error.description
+  case let error as ConfigurationError: text = error.description
   case let error as ModelError: text = error.description
   case let error as TrainingError: text = error.description
   case let error as DiffusionError: text = error.description

@@ -253,10 +253,23 @@ seed: 7
 """
 
 
+OVERRIDE = """workflow: ct-denoise-fast
+seed: 5
+sampler: pfdiff-1_1
+noiseField: correlated
+memory: 4G
+priority: 0
+retries: 1
+samples: 2
+"""
+
+
 def yaml():
     shipped = (root / "Workflows/training/ct-denoise.yaml").read_text()
     put("yaml", "shipped", re.sub(r" *#.*", "", shipped).encode())
     put("yaml", "tiny", TINY.encode())
+    put("yaml", "workflow", (root / "Workflows/ct-denoise.yaml").read_bytes())
+    put("yaml", "override", OVERRIDE.encode())
     translate = TINY.replace("task: denoise", "task: translate").replace("a.nii,", "a.nii, condition: b.nii,")
     put("yaml", "translate", re.sub(r"degradation:\n.*\n.*\n", "", translate).encode())
     super_resolve = TINY.replace("task: denoise", "task: super-resolve").replace("window: [0, 100]", "fullRange: true")

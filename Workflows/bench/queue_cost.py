@@ -126,13 +126,13 @@ class Bench:
             service.wait()
         return waits
 
-    def service(self, name, poll):
+    def service(self, name, poll, *more):
         inbox, results = self.path(f"{name}-inbox"), self.path(f"{name}-results")
         self.call("watch", "--init", "--inbox", inbox)
         path = self.path(f"{name}.log")
         service = subprocess.Popen(
             [self.pellucid, "watch", "--inbox", inbox, "--results", results, "--workflows", self.path("flows"), "--poll", poll,
-             "--settle", "1s", "--threads", "1"], cwd=self.folder, stderr=open(path, "w"), stdout=subprocess.DEVNULL)
+             "--settle", "1s", "--threads", "1", *more], cwd=self.folder, stderr=open(path, "w"), stdout=subprocess.DEVNULL)
         def log():
             with open(path) as file:
                 return file.read()
@@ -140,7 +140,8 @@ class Bench:
         return service, log
 
     def soak(self, minutes):
-        service, _ = self.service("soak", "1s")
+        # What is answered leaves the inbox, so that nothing but a leak can grow.
+        service, _ = self.service("soak", "1s", "--on-done", "delete")
         start = time.monotonic()
         number = 0
         print("| minute | drops | answered | service MiB | children MiB | open files |\n|---|---|---|---|---|---|")
@@ -157,7 +158,7 @@ class Bench:
             service.wait()
 
     def take_down(self, service, drops, minute):
-        answered = sum(name.endswith(".pellucid.json") for name in os.listdir(self.path("soak-inbox", "new", "tiny")))
+        answered = len(os.listdir(self.path("soak-results", "cases")))
         children = subprocess.run(["pgrep", "-P", str(service.pid)], capture_output=True, text=True).stdout.split()
         files = len(os.listdir(f"/proc/{service.pid}/fd"))
         print(f"| {minute:.1f} | {drops} | {answered} | {resident(service.pid):.1f} | "
