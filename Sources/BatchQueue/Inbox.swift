@@ -1,57 +1,6 @@
 import DurableFiles
 public import Foundation
 
-/// How an inbox is watched.
-public struct InboxOptions: Sendable {
-  /// What tells that a drop is complete.
-  public enum Ready: String, Sendable, CaseIterable {
-    /// `NAME.done` beside it.
-    case sentinel
-    /// It was renamed into `new/`.
-    case rename
-    /// It has not changed for `settle`.
-    case stable
-    /// Any of these.
-    case auto
-  }
-
-  /// What happens to a drop whose job is done or given up.
-  public enum OnDone: String, Sendable, CaseIterable {
-    /// It stays.
-    case keep
-    /// It is moved to `done/` or `failed/` of the inbox.
-    case move
-    /// It is removed once its result is committed; one that failed stays.
-    case delete
-  }
-
-  /// Time between two looks.
-  public var poll = Duration.seconds(5)
-  /// How long a file must be unchanged.
-  public var settle = Duration.seconds(20)
-  /// What tells that a drop is complete.
-  public var ready = Ready.auto
-  /// What happens to a drop in the end.
-  public var onDone = OnDone.keep
-  /// A text that changes when workflows or models do; drops that were refused for their sake are then taken anew.
-  public var site: @Sendable () -> String = { "" }
-
-  /// The options as they stand above.
-  public init() {}
-}
-
-/// A drop as a look saw it.
-struct Drop {
-  var path: RelativePath
-  /// Of the drop, the options and the second file, those that it has.
-  var signature: [FileSignature]
-  var isAnnounced: Bool
-  var options: RelativePath?
-  /// The second file of a pair.
-  var companion: RelativePath?
-  var companionIsMissing = false
-}
-
 /// A folder that people and scanners drop files into, whose files become jobs once they are complete.
 ///
 /// The whole folder is listed at every look; the kernel's notices only make the next look come sooner. A file is complete
@@ -98,7 +47,9 @@ public final class Inbox: DropSource {
   private var remembered: Set<JobID> = []
   private var setbacks: [RelativePath: Setback] = [:]
   private var troubles: [any Error] = []
-  private var asides: [RelativePath: SuspendingClock.Instant] = [:]
+  private var search: DropSearch
+  /// Answers that the last look left for the next.
+  private var postponed = 0
 
   /// Watches an inbox; throws `QueueError.missing` for a folder that is none, `FileError`.
   public init(at root: URL, spool: Spool, names: DropNames, options: InboxOptions = InboxOptions()) throws {
@@ -109,10 +60,12 @@ public final class Inbox: DropSource {
     id = try InboxMarker.read(in: root)
     records = try DropRecords(spool, inbox: id)
     notices = FolderNotices(root)
+    search = DropSearch(names, options, notices)
   }
 
   /// Time between two looks; shorter while something settles, so that it is taken soon after.
   public var interval: Duration {
+    if postponed > 0 { return .milliseconds(1) }
     if setbacks.values.contains(where: { $0.tries < Setback.patience }) { return .milliseconds(100) }
     return sights.isEmpty ? options.poll : min(options.poll, max(.milliseconds(100), options.settle / 4))
   }
@@ -120,7 +73,7 @@ public final class Inbox: DropSource {
   /// Drops that may be complete soon: those that keep changing, or lack something, do not count for long.
   public var pending: Int {
     let now = SuspendingClock.now
-    return handedOver.count + setbacks.values.count { $0.tries < Setback.patience }
+    return handedOver.count + postponed + setbacks.values.count { $0.tries < Setback.patience }
       + sights.values.count { !$0.isPartial && now - $0.firstSeen < options.settle * 3 + .seconds(2) }
   }
 
@@ -129,14 +82,17 @@ public final class Inbox: DropSource {
 
   /// What went wrong with single drops since the last call: each drop is told of once.
   public func takeTroubles() -> [any Error] {
-    defer { troubles = [] }
-    return troubles.map(Self.withoutName)
+    defer { (troubles, search.troubles) = ([], []) }
+    return (troubles + search.troubles).map(Self.withoutName)
   }
 
   private static func withoutName(_ error: any Error) -> any Error {
     guard let error = error as? FileError else { return error }
     return FileError(error.kind, "a drop could not be answered or put away: \(error.withoutName)")
   }
+
+  /// Answers are flushed one by one: a worker that gave thousands in one look would show no sign of life meanwhile.
+  private static let timeForAnswers = Duration.seconds(1)
 
   /// Readable when the kernel noticed a change.
   public var hint: Int32 { notices.descriptor }
@@ -156,14 +112,22 @@ public final class Inbox: DropSource {
     var seen: Set<RelativePath> = []
     var waiting: Set<JobID>?
     site = options.site()
-    for drop in try drops(in: folder) {
+    postponed = 0
+    let begin = SuspendingClock.now
+    for drop in try search.drops(in: folder) {
       seen.insert(drop.path)
       if handedOver[drop.path] == drop.signature { continue }
       if let record = records[drop.path], record.signature == drop.signature, record.isSettled,
         record.site == nil || record.site == site, try !isForgotten(record, &waiting)
       {
         sights[drop.path] = nil
-        if mayBeAnswered(record) { tryToAnswer(drop, record, in: folder) } else { setbacks[drop.path] = nil }
+        if !mayBeAnswered(record) {
+          setbacks[drop.path] = nil
+        } else if .now - begin < Self.timeForAnswers {
+          tryToAnswer(drop, record, in: folder)
+        } else {
+          postponed += 1
+        }
         continue
       }
       setbacks[drop.path] = nil
@@ -200,83 +164,6 @@ public final class Inbox: DropSource {
     guard try waiting!.contains(job) || spool.end(of: job) != nil else { return true }
     remembered.insert(job)
     return false
-  }
-
-  // MARK: Finding drops
-
-  private func drops(in folder: BoundFolder, below path: RelativePath = RelativePath()) throws -> [Drop] {
-    var entries: [FolderEntry]
-    do {
-      entries = try folder.entries(of: path)
-      if putBackWhatIsLeft(entries, path, folder) { entries = try folder.entries(of: path) }
-    } catch {
-      // A folder that went away, or that we may not read, hides its own drops and no others; a disk that fails hides
-      // what may still be there.
-      guard !path.names.isEmpty, error.kind != .io, error.kind != .exhausted else { throw error }
-      return []
-    }
-    notices.watch(path)
-    // By their bytes: names that are no text, or that text calls equal, are names of their own.
-    let all = Dictionary(entries.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
-    let files = all.filter { $0.value.kind == .file }
-    var drops: [Drop] = []
-    for entry in entries {
-      let name = String(decoding: entry.name, as: UTF8.self)
-      let inner = path.appending(entry.name)
-      switch entry.kind {
-      case .folder:
-        // A results tree or a spool that lies here holds what was made, and no drops.
-        let isOurs = [".pellucid", "spool.json"].contains { folder.holds(inner.appending($0)) }
-        if names.isSearched(inner), !isOurs { drops += try self.drops(in: folder, below: inner) }
-      case .file: if names.isDrop(name) { drops.append(drop(inner, name, entry, files, all)) }
-      case .other: break
-      }
-    }
-    return drops
-  }
-
-  /// Puts drops back that were taken aside to be put away, by a process that then crashed; true if there were any.
-  private func putBackWhatIsLeft(_ entries: [FolderEntry], _ path: RelativePath, _ folder: BoundFolder) -> Bool {
-    var isAny = false
-    for entry in entries where entry.kind == .folder {
-      guard let isAbandoned = DropArchive.isAbandoned(entry.name) else { continue }
-      let aside = path.appending(entry.name)
-      let since = asides[aside] ?? .now
-      asides[aside] = since
-      // Of a process on another machine nobody can say that it is gone; it needs a moment, not minutes.
-      guard isAbandoned || .now - since > .seconds(600) else { continue }
-      do {
-        try DropArchive(folder, options.onDone, names).putBack(aside)
-        (isAny, asides[aside]) = (true, nil)
-      } catch { troubles.append(error) }
-    }
-    return isAny
-  }
-
-  private func drop(
-    _ path: RelativePath, _ name: String, _ entry: FolderEntry, _ files: [[UInt8]: FolderEntry],
-    _ all: [[UInt8]: FolderEntry]
-  ) -> Drop {
-    let isRenamed = path.names.first == Array("new".utf8) && options.ready != .stable && options.ready != .sentinel
-    func beside(_ suffix: String) -> [UInt8]? { names.besides(entry.name, suffix).first { files[$0] != nil } }
-    let hasSentinel = beside(DropNames.sentinel) != nil && options.ready != .stable && options.ready != .rename
-    var drop = Drop(path: path, signature: [entry.signature], isAnnounced: isRenamed || hasSentinel)
-    // Options that are no file, such as a link, are not passed over: they are refused with the drop.
-    if let options = names.besides(entry.name, DropNames.options).lazy.compactMap({ all[$0] }).first {
-      drop.options = path.folder.appending(options.name)
-      drop.signature.append(options.signature)
-    }
-    if let ending = names.ending(of: name), let companions = names.companions[ending] {
-      let stem = Array(entry.name.dropLast(ending.utf8.count))
-      let candidates = companions.flatMap { [stem + Array($0.utf8), stem + Array($0.uppercased().utf8)] }
-      if let companion = candidates.lazy.compactMap({ files[$0] }).first {
-        drop.companion = path.folder.appending(companion.name)
-        drop.signature.append(companion.signature)
-      } else {
-        drop.companionIsMissing = true
-      }
-    }
-    return drop
   }
 
   private func isComplete(_ drop: Drop) -> Bool {

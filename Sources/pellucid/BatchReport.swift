@@ -51,8 +51,7 @@ struct BatchReport: Encodable {
     waiting = cases.count - committed - failed + summary.unseen
     mayWait = summary.stoppedEarly
     // A service lists nothing, and counts.
-    committed = max(committed, summary.committedCount)
-    failed = max(failed, summary.failedCount)
+    if cases.isEmpty { (committed, failed) = (summary.committedCount, summary.failedCount) }
   }
 
   /// What was said of each file in the end: one that could not be taken at first may have been taken later.
