@@ -79,7 +79,12 @@ final class Findings: @unchecked Sendable {
   private let lock = NSLock()
   private var lines: [String] = []
 
-  func add(_ more: [String]) { lock.withLock { lines += more } }
+  /// Takes them down, and in an hour's run says them at once, so that a run that is cut short was not for nothing.
+  func add(_ more: [String]) {
+    lock.withLock { lines += more }
+    guard isSoak else { return }
+    for line in more { FileHandle.standardError.write(Data("\(line)\n".utf8)) }
+  }
   var sorted: [String] { lock.withLock { lines.sorted() } }
 }
 
