@@ -130,6 +130,12 @@ final class ResultRerunner {
     var options = SamplingOptions(
       sampler: try Sampler(parsing: text("sampler")), seed: try number("seed"), samples: Int(try number("samples")))
     options.noiseField = NoiseField.Sharing(rawValue: try text("noiseField")) ?? .shared
+    if case .integer(let factor)? = parameters["sliceFactor"] { options.sliceFactor = Int(clamping: factor) }
+    switch parameters["noiseLevel"] {
+    case .number(let level)?: options.noiseLevel = level
+    case .integer(let level)?: options.noiseLevel = Double(level)
+    default: break
+    }
     if case .flag(let clamp)? = parameters["clamp"] { options.clampData = clamp }
     options.steps = try steps(named: text("labelSet"), options, model)
     let stored = try text("dataType")

@@ -26,6 +26,8 @@ public struct Workflow: Codable, Sendable, Equatable {
   public var samples: Int
   /// How the noise of neighbouring slices is related.
   public var noiseField: NoiseField
+  /// For super-resolution: steps between slices for one before, 2, 4, 8 or 16; nil for 2.
+  public var sliceFactor: Int?
   /// Whether predicted images are clamped to the model's range; nil as the model's card says.
   public var clamp: Bool?
   /// How voxels are stored.
@@ -97,6 +99,7 @@ public struct Workflow: Codable, Sendable, Equatable {
     result.seed = override.seed ?? seed
     result.samples = override.samples ?? samples
     result.noiseField = override.noiseField ?? noiseField
+    result.sliceFactor = override.sliceFactor ?? sliceFactor
     result.clamp = override.clamp ?? clamp
     result.dtype = override.dtype ?? dtype
     result.report = override.report ?? report

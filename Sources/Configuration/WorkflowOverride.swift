@@ -21,6 +21,8 @@ public struct WorkflowOverride: Codable, Sendable, Equatable {
   public var samples: Int?
   /// How the noise of neighbouring slices is related.
   public var noiseField: Workflow.NoiseField?
+  /// For super-resolution: steps between slices for one before.
+  public var sliceFactor: Int?
   /// Whether predicted images are clamped to the model's range.
   public var clamp: Bool?
   /// How voxels are stored.
@@ -53,8 +55,9 @@ extension WorkflowOverride {
 
   /// The keys that it shares with a workflow file.
   static let treatmentKeys = [
-    "task", "model", "sampler", "steps", "seed", "samples", "noiseField", "clamp", "dtype", "report", "viewer", "force",
-    "memory", "threads", "retries", "priority",
+    "task", "model", "sampler", "steps", "seed", "samples", "noiseField", "sliceFactor", "clamp", "dtype", "report",
+    "viewer",
+    "force", "memory", "threads", "retries", "priority",
   ]
 
   /// The override in a YAML file; throws `ConfigurationError` and `FileError`.
@@ -92,6 +95,11 @@ extension WorkflowOverride {
     if map.has("seed") { seed = try map.int("seed", in: 0...UInt64.max) }
     if map.has("samples") { samples = try map.int("samples", in: 1...1000) }
     if map.has("noiseField") { noiseField = try map.choice("noiseField") }
+    if map.has("sliceFactor") {
+      sliceFactor = try map.parsed("sliceFactor", as: "2, 4, 8 or 16") { text in
+        [2, 4, 8, 16].first { String($0) == text }
+      }
+    }
     if map.has("clamp") { clamp = try map.bool("clamp") }
     if map.has("dtype") { dtype = try map.choice("dtype") }
     if map.has("report") { report = try map.bool("report") }

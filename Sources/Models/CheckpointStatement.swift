@@ -40,10 +40,11 @@ extension CheckpointImport {
   /// `ModelError` if the statement does not fit the network.
   public func card(_ statement: CheckpointStatement) throws -> ModelCard {
     let conditions = architecture.inputChannels - architecture.outputChannels
-    guard conditions == statement.task.conditionChannels else {
+    let needed = ConditionSlices.nearest(statement.task).count
+    guard conditions == needed else {
       throw ModelError(
         .mismatch,
-        "task \(statement.task.rawValue) has \(statement.task.conditionChannels) condition image(s), this network takes \(conditions); give the task that it was trained for"
+        "task \(statement.task.rawValue) has \(needed) condition image(s), this network takes \(conditions); give the task that it was trained for"
       )
     }
     let card = ModelCard(

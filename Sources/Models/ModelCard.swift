@@ -10,6 +10,8 @@ public struct ModelCard: Codable, Sendable, Equatable {
   public var version: String
   /// What the model does.
   public var task: ModelTask
+  /// The slices that the network sees as conditions (see `ConditionSlices`); nil for the nearest alone.
+  public var conditionSlices: [Int]?
   /// The network's shape.
   public var architecture: UNetConfiguration
   /// Timestep labels that the network was trained on, ascending, and the name of the set.
@@ -20,6 +22,10 @@ public struct ModelCard: Codable, Sendable, Equatable {
   public var prediction: PredictionRecord
   /// How voxel values become network values, and back.
   public var intensity: IntensityContract
+  /// What the network is told of its input's noise; nil for one that is told nothing.
+  public var noiseLevel: NoiseLevelRecord?
+  /// For translation: the voxel values of the contrast it makes that -1 and 1 stand for; nil for the input's own.
+  public var outputRange: [Double]?
   /// The inputs that the model is meant for.
   public var envelope: InputEnvelope
   /// How the degraded inputs were made; `pellucid degrade --model` repeats it.
@@ -41,20 +47,25 @@ public struct ModelCard: Codable, Sendable, Equatable {
   /// A card from its parts.
   public init(
     formatVersion: Int = ModelCard.currentFormatVersion, name: String, version: String = "1", task: ModelTask,
-    architecture: UNetConfiguration, labelSet: LabelSetRecord, noiseSchedule: NoiseScheduleRecord,
-    prediction: PredictionRecord, intensity: IntensityContract, envelope: InputEnvelope,
-    degradation: DegradationRecord? = nil, training: TrainingRecord? = nil, quality: [QualityRecord] = [],
+    conditionSlices: [Int]? = nil, architecture: UNetConfiguration, labelSet: LabelSetRecord,
+    noiseSchedule: NoiseScheduleRecord,
+    prediction: PredictionRecord, intensity: IntensityContract, noiseLevel: NoiseLevelRecord? = nil,
+    outputRange: [Double]? = nil, envelope: InputEnvelope, degradation: DegradationRecord? = nil,
+    training: TrainingRecord? = nil, quality: [QualityRecord] = [],
     licence: String? = nil, citation: [String] = [], intendedUse: String? = nil
   ) {
     self.formatVersion = formatVersion
     self.name = name
     self.version = version
     self.task = task
+    self.conditionSlices = conditionSlices
     self.architecture = architecture
     self.labelSet = labelSet
     self.noiseSchedule = noiseSchedule
     self.prediction = prediction
     self.intensity = intensity
+    self.noiseLevel = noiseLevel
+    self.outputRange = outputRange
     self.envelope = envelope
     self.degradation = degradation
     self.training = training
@@ -67,15 +78,12 @@ public struct ModelCard: Codable, Sendable, Equatable {
 
 /// What a model does.
 public enum ModelTask: String, Codable, Sendable, CaseIterable {
-  /// Removes noise: one condition slice, same grid.
+  /// Removes noise, same grid.
   case denoise
-  /// Makes the slice between two neighbours: two condition slices.
+  /// Makes the slice between two neighbours.
   case superResolve = "super-resolve"
-  /// Turns one contrast into another: one condition slice, same grid.
+  /// Turns one contrast into another, same grid.
   case translate
-
-  /// Condition images that the network sees beside the noisy one.
-  public var conditionChannels: Int { self == .superResolve ? 2 : 1 }
 }
 
 /// The U-Net's shape (ALGORITHMS 2.6; the architecture of DDIM and Fast-DDPM).
@@ -168,8 +176,10 @@ public struct PredictionRecord: Codable, Sendable, Equatable {
   public enum Skip: String, Codable, Sendable, CaseIterable {
     /// Nothing.
     case none
-    /// The condition image (the mean of the conditions where there are several).
+    /// The condition image of the slice that is made (for super-resolution the mean of the two beside it).
     case condition
+    /// The condition image through `intensityMap`: the best guess from each voxel's value alone.
+    case intensityMap = "intensity-map"
   }
   /// The quantity.
   public var kind: Kind
@@ -177,14 +187,19 @@ public struct PredictionRecord: Codable, Sendable, Equatable {
   public var skip: Skip
   /// For `data`: the factor on the raw output.
   public var residualScale: Float
+  /// For the skip of that name: values at evenly spaced conditions from -1 to 1, straight lines between them.
+  public var intensityMap: [Float]?
   /// Whether samplers clamp the predicted clean image to [-1, 1] at every step by default.
   public var clampData: Bool
 
   /// A record from its parts.
-  public init(kind: Kind, skip: Skip = .none, residualScale: Float = 1, clampData: Bool) {
+  public init(
+    kind: Kind, skip: Skip = .none, residualScale: Float = 1, intensityMap: [Float]? = nil, clampData: Bool
+  ) {
     self.kind = kind
     self.skip = skip
     self.residualScale = residualScale
+    self.intensityMap = intensityMap
     self.clampData = clampData
   }
 }
@@ -197,6 +212,20 @@ public enum IntensityContract: Codable, Sendable, Equatable {
   case percentiles(low: Double, high: Double)
   /// The container's full range (0…255 or 0…65535) to [-1, 1], as the published code does for PNG.
   case fullRange
+}
+
+/// What a network is told of the noise in its input: one more condition channel, the same number everywhere.
+public struct NoiseLevelRecord: Codable, Sendable, Equatable {
+  /// The channel's value: the noise's standard deviation in network units times this.
+  public var scale: Double
+  /// Smallest and largest standard deviation of the training inputs, in network units, as estimated.
+  public var range: [Double]
+
+  /// A record from its parts.
+  public init(scale: Double, range: [Double]) {
+    self.scale = scale
+    self.range = range
+  }
 }
 
 /// The inputs that a model is meant for; outside them a run warns, far outside it refuses.

@@ -10,9 +10,11 @@ extension ModelCard {
       !name.isEmpty && name.utf8.count <= 100 && name.utf8.allSatisfy(Self.isNameByte),
       "name is made of letters, digits, dots, hyphens and underscores")
     _ = try UNet(architecture)
+    let channels = try conditionChannels
     try require(
-      architecture.inputChannels == task.conditionChannels + architecture.outputChannels,
-      "task \(task.rawValue) needs \(task.conditionChannels + 1) input channels, the network has \(architecture.inputChannels)"
+      architecture.inputChannels == channels + architecture.outputChannels,
+      "task \(task.rawValue) with \(channels) condition channels needs \(channels + 1) input channels, the network has "
+        + "\(architecture.inputChannels)"
     )
     try require(architecture.outputChannels == 1, "architecture.outputChannels must be 1")
     try require((1...100_000).contains(noiseSchedule.timesteps), "noiseSchedule.timesteps is out of range")
@@ -40,7 +42,18 @@ extension ModelCard {
     try require(
       prediction.kind == .data || (prediction.skip == .none && prediction.residualScale == 1),
       "prediction: a skip and a scale are for data prediction only")
+    try prediction.checkIntensityMap()
     try intensity.validate()
+    if let noiseLevel {
+      try require(task == .denoise, "noiseLevel is for denoising")
+      try require(noiseLevel.scale.isFinite && noiseLevel.scale > 0, "noiseLevel.scale must be a positive number")
+      try Self.checkAscending(noiseLevel.range, "noiseLevel.range")
+      try require(noiseLevel.range[0] >= 0, "noiseLevel.range must not be negative")
+    }
+    if let outputRange {
+      try require(task == .translate, "outputRange is for translation")
+      try Self.checkAscending(outputRange, "outputRange")
+    }
     try envelope.validate()
     for (field, text) in texts {
       try require(
@@ -68,6 +81,22 @@ extension ModelCard {
     }
   }
 
+  /// The slices that the network sees; throws a `ModelError` if they make no sense.
+  public var conditions: ConditionSlices {
+    get throws(ModelError) { try ConditionSlices(conditionSlices ?? ConditionSlices.nearest(task), task: task) }
+  }
+
+  /// Condition channels of the network's input: slices, then what it is told of their noise.
+  public var conditionChannels: Int {
+    get throws(ModelError) { try conditions.count + (noiseLevel == nil ? 0 : 1) }
+  }
+
+  private static func checkAscending(_ ends: [Double], _ field: String) throws(ModelError) {
+    guard ends.count == 2, ends.allSatisfy({ $0.isFinite && abs($0) < 1e9 }), ends[0] < ends[1] else {
+      throw ModelError(.card, "\(field) must be two ascending numbers")
+    }
+  }
+
   private static func isNameByte(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
@@ -75,6 +104,18 @@ extension ModelCard {
       UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"):
       true
     default: false
+    }
+  }
+}
+
+extension PredictionRecord {
+  fileprivate func checkIntensityMap() throws(ModelError) {
+    guard (skip == .intensityMap) == (intensityMap != nil) else {
+      throw ModelError(.card, "prediction.intensityMap and the skip of that name need each other")
+    }
+    guard let intensityMap else { return }
+    guard (2...65_536).contains(intensityMap.count), intensityMap.allSatisfy({ abs($0) <= 1 }) else {
+      throw ModelError(.card, "prediction.intensityMap must hold two or more numbers from -1 to 1")
     }
   }
 }

@@ -61,9 +61,9 @@ public struct ImageToImagePipeline: Sendable {
     clock.lap(\.read)
     let job = try PlannedJob(request, input)
     if let manifest = try site.identicalResult(job.key) {
-      return .skipped(try addMissingReport(to: manifest, input))
+      return .skipped(try addMissingReport(to: manifest, input, job))
     }
-    try site.reserve(for: input.volume)
+    try site.reserve(job.plan.outputBytes)
     for warning in job.flags { try tell(.warning(warning)) }
     try tell(.planned(job.plan))
     clock.lap(\.plan)
@@ -91,7 +91,7 @@ public struct ImageToImagePipeline: Sendable {
     let job = try PlannedJob(request, input)
     var plan = job.plan
     plan.existing = try site.outlook(job.key)
-    if plan.existing != .skip { try site.reserve(for: input.volume) }
+    if plan.existing != .skip { try site.reserve(plan.outputBytes) }
     return plan
   }
 
@@ -114,20 +114,23 @@ public struct ImageToImagePipeline: Sendable {
   ) throws -> Manifest {
     var flags = job.flags
     var staged = [
-      try stage(input.volume.like(voxels: restoration.voxels), request.output, request.dataType, &flags)
+      try stage(job.restorer.output(restoration.voxels, for: input.volume), request.output, request.dataType, &flags)
     ]
-    var records = Self.records(staged[0], role: "image", input.volume)
+    let before = job.restorer.inputOnOutputGrid(input.volume)
+    var records = Self.records(staged[0], role: "image", before)
     if let deviation = restoration.deviation {
-      staged.append(try stage(input.volume.like(voxels: deviation), request.deviationURL, .float32, &flags))
-      records += Self.records(staged[1], role: "standard-deviation", input.volume)
+      staged.append(try stage(before.like(voxels: deviation), request.deviationURL, .float32, &flags))
+      records += Self.records(staged[1], role: "standard-deviation", before)
     }
-    let numbers = ReportNumbers(before: input.volume.voxels, after: restoration.voxels)
+    let numbers = ReportNumbers(before: before.voxels, after: restoration.voxels)
     clock.lap(\.write)
-    var manifest = try job.manifest(input: input, outputs: records, metrics: numbers.metrics, flags: flags, clock)
+    var metrics = numbers.metrics
+    metrics["noiseLevel"] = restoration.noiseLevel
+    var manifest = try job.manifest(input: input, outputs: records, metrics: metrics, flags: flags, clock)
     var files = staged.flatMap(\.files)
     if request.report || request.thumbnail != nil {
       try tell(.writing)
-      let page = page(input.volume, restoration.voxels, restoration.deviation, numbers, manifest)
+      let page = page(before, restoration.voxels, restoration.deviation, numbers, manifest)
       do {
         for extra in try stageExtras(page, site.policy) {
           files.append(extra.file)
@@ -232,16 +235,17 @@ public struct ImageToImagePipeline: Sendable {
   }
 
   /// A run that is repeated only for its report gets it from the files that stand, and the manifest lists it.
-  private func addMissingReport(to manifest: Manifest, _ input: RunInput) throws -> Manifest {
+  private func addMissingReport(to manifest: Manifest, _ input: RunInput, _ job: PlannedJob) throws -> Manifest {
     let name = request.reportURL.lastPathComponent
     // A report that the manifest lists was verified with it; one that it does not list is of another result.
     guard request.report, !manifest.outputs.contains(where: { $0.name == name }) else { return manifest }
     let after = try VolumeFile.read(request.output).voxels
     let deviation = request.options.samples > 1 ? try VolumeFile.read(request.deviationURL).voxels : nil
-    let numbers = ReportNumbers(before: input.volume.voxels, after: after)
+    let before = job.restorer.inputOnOutputGrid(input.volume)
+    let numbers = ReportNumbers(before: before.voxels, after: after)
     var complete = manifest
     complete.qc.unit = PlannedJob.unit(of: request.model.card, input.volume.header.format)
-    let html = try page(input.volume, after, deviation, numbers, complete).html()
+    let html = try page(before, after, deviation, numbers, complete).html()
     try AtomicFile.write(html, to: request.reportURL, ifExists: .replace)
     complete.outputs.append(
       FileRecord(

@@ -18,15 +18,19 @@ public struct MemoryPlan: Sendable, Equatable {
   /// fit, and a `ModelError` if the card's network cannot be built.
   ///
   /// The prediction holds for the threads and the instruction set in use. `noise` is a volume with the starting noise.
-  public init(for volume: Volume, card: ModelCard, samples: Int, noise: Tensor? = nil, limit: Int?) throws {
+  public init(
+    for volume: Volume, card: ModelCard, samples: Int, sliceFactor: Int = 2, noise: Tensor? = nil, limit: Int?
+  ) throws {
     try self.init(
       dimensions: [volume.columns, volume.rows, volume.slices, volume.frames], card: card, samples: samples,
-      noise: noise, limit: limit)
+      sliceFactor: sliceFactor, noise: noise, limit: limit)
   }
 
   /// The same for a volume of these columns, rows, slices and frames.
-  public init(dimensions: [Int], card: ModelCard, samples: Int, noise: Tensor? = nil, limit: Int?) throws {
-    let need = try MemoryNeed(dimensions, card, samples: samples, noise: noise)
+  public init(
+    dimensions: [Int], card: ModelCard, samples: Int, sliceFactor: Int = 2, noise: Tensor? = nil, limit: Int?
+  ) throws {
+    let need = try MemoryNeed(dimensions, card, samples: samples, sliceFactor: sliceFactor, noise: noise)
     let useful = max(1, min(dimensions[2], Self.usefulPixels / (need.rows * need.columns)))
     batch = try limit.map { try need.largestBatch(upTo: useful, limit: $0) } ?? useful
     predictedBytes = need.bytes(batch: batch)
@@ -38,6 +42,7 @@ private struct MemoryNeed {
   let rows: Int
   let columns: Int
   private let network: UNet
+  private let conditions: Int
   /// Parameters and volumes, while the network is evaluated.
   private let lasting: Int
   /// The greater of the peaks that do not depend on the batch.
@@ -50,14 +55,18 @@ private struct MemoryNeed {
   /// Volumes that the figures of the report take on top: a frame and its slices without the first and the last.
   private static let volumesForFigures = 3
 
-  init(_ dimensions: [Int], _ card: ModelCard, samples: Int, noise: Tensor?) throws {
+  init(_ dimensions: [Int], _ card: ModelCard, samples: Int, sliceFactor: Int, noise: Tensor?) throws {
     network = try UNet(card.architecture)
     let stack = SliceStack(
       slices: dimensions[2], rows: dimensions[1], columns: dimensions[0], multiple: card.architecture.sizeMultiple)
-    let count = dimensions.reduce(1, *)
+    let input = dimensions.reduce(1, *)
+    // A super-resolved volume is made from one of half its slices, and compared with another of its own size.
+    let isFiner = card.task == .superResolve
+    let count = isFiner ? input * sliceFactor : input
     (rows, columns) = (stack.imageRows, stack.imageColumns)
+    conditions = try card.conditionChannels
     // Input, result and, of several samples, deviation.
-    let voxels = count * (samples > 1 ? 3 : 2) + (noise?.count ?? 0)
+    let voxels = input + count * (samples > 1 ? 2 : 1) * (isFiner ? 2 : 1) + (noise?.count ?? 0)
     lasting = Self.program + network.packedByteCount + 4 * voxels
     // The model is read before the volume, and what that took is given back.
     least = max(
@@ -66,7 +75,7 @@ private struct MemoryNeed {
 
   /// The predicted peak.
   func bytes(batch: Int) -> Int {
-    let images = 4 * batch * Self.samplerImages * rows * columns
+    let images = 4 * batch * (Self.samplerImages + conditions - 1) * rows * columns
     return max(least, lasting + images + network.evaluationBytes(batch: batch, rows: rows, columns: columns))
   }
 

@@ -92,10 +92,9 @@ struct OutputSite {
       "\(FileError.printable(taken.lastPathComponent)) \(why); choose another output, or --if-exists replace")
   }
 
-  /// Tries to create a file beside the output, and looks whether the results will fit.
-  func reserve(for volume: Volume) throws {
+  /// Tries to create a file beside the output, and looks whether results of so many bytes will fit.
+  func reserve(_ needed: Int) throws {
     try AtomicFile(to: request.output, ifExists: .replace).discard()
-    let needed = Self.mostBytes(request, volume.header.dataType, voxels: volume.voxels.count)
     let attributes = try? FileManager.default.attributesOfFileSystem(forPath: folder.path)
     guard let free = (attributes?[.systemFreeSize] as? NSNumber)?.int64Value, free < Int64(needed) else { return }
     throw PipelineError(

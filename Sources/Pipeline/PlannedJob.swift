@@ -35,6 +35,7 @@ struct PlannedJob {
     // The cheapest refusals first: options, then task, then voxels.
     _ = try VolumeRestorer(card: card, options: options, batch: 1, makeDenoiser: request.model.makeDenoiser)
     let check = try InputCheck(volume, for: card)
+    guard card.task != .superResolve || volume.slices > 1 else { throw VolumeRestorer.noGap }
     guard check.refusals.isEmpty || request.force else {
       throw PipelineError(
         .unsuitableInput,
@@ -42,7 +43,9 @@ struct PlannedJob {
       )
     }
     let memory = try MemoryPlan(
-      dimensions: volume.dimensions, card: card, samples: options.samples, noise: noise, limit: request.memoryLimit)
+      dimensions: volume.dimensions, card: card, samples: options.samples, sliceFactor: options.sliceFactor,
+      noise: noise,
+      limit: request.memoryLimit)
     restorer = try VolumeRestorer(
       card: card, options: options, batch: memory.batch, makeDenoiser: request.model.makeDenoiser)
 
@@ -55,16 +58,19 @@ struct PlannedJob {
     key = try Manifest.jobKey(
       inputs: inputs, weightsSha256: request.model.sha256, parameters: parameters,
       numericVersion: SoftwareRecord.pellucidNumericVersion)
+    let slices = restorer.outputSlices(of: volume.slices)
+    let voxels = volume.frames * slices * volume.rows * volume.columns
     let stack = SliceStack(
       slices: volume.slices, rows: volume.rows, columns: volume.columns, multiple: card.architecture.sizeMultiple)
     plan = RunPlan(
       input: request.input.lastPathComponent, dimensions: volume.dimensions,
+      outputDimensions: [volume.columns, volume.rows, slices, volume.frames],
       spacing: volume.spacing, dataType: volume.header.dataType.rawValue, model: "\(card.name) \(card.version)",
       sampler: options.sampler.description, labels: restorer.plan.labels, samples: options.samples, seed: options.seed,
       batch: memory.batch, networkSize: [stack.imageColumns, stack.imageRows],
       evaluations: restorer.evaluations(frames: volume.frames, slices: volume.slices),
       predictedMemory: memory.predictedBytes, outputs: request.outputs.map(\.lastPathComponent),
-      outputBytes: OutputSite.mostBytes(request, volume.header.dataType, voxels: volume.voxels.count), warnings: flags,
+      outputBytes: OutputSite.mostBytes(request, volume.header.dataType, voxels: voxels), warnings: flags,
       jobKey: key)
   }
 
@@ -84,7 +90,7 @@ struct PlannedJob {
       case .input: "input"
       case .type(let type): type.rawValue
       }
-    return [
+    var parameters: [String: ParameterValue] = [
       "task": .text(request.model.card.task.rawValue), "sampler": .text(options.sampler.description),
       "labelSet": .text(labels.name), "labels": .list(labels.labels.map { .integer(UInt64($0)) }),
       "evaluations": .integer(UInt64(try options.plan(for: request.model.card).nfe)),
@@ -93,6 +99,13 @@ struct PlannedJob {
       "clamp": .flag(options.clamps(for: request.model.card)), "dataType": .text(dataType),
       "format": .text(Manifest.ending(of: request.output)),
     ]
+    if request.model.card.task == .superResolve {
+      parameters["sliceFactor"] = .integer(UInt64(options.sliceFactor))
+    }
+    if request.model.card.noiseLevel != nil {
+      parameters["noiseLevel"] = options.noiseLevel.map(ParameterValue.number) ?? .text("estimated")
+    }
+    return parameters
   }
 
   /// The record of this job once its outputs stand.

@@ -143,6 +143,8 @@ public struct RunPlan: Codable, Sendable, Equatable {
   public var input: String
   /// Columns, rows, slices, frames.
   public var dimensions: [Int]
+  /// The same of the result.
+  public var outputDimensions: [Int]
   /// Voxel size in mm along columns, rows, slices.
   public var spacing: [Double]
   /// How the input's voxels are stored.

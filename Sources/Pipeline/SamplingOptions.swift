@@ -15,6 +15,10 @@ public struct SamplingOptions: Sendable {
   public var samples: Int
   /// How the noise of neighbouring slices is related.
   public var noiseField: NoiseField.Sharing
+  /// For super-resolution: steps between slices for one before; 2, 4, 8 or 16.
+  public var sliceFactor: Int
+  /// Standard deviation of the input's noise, in its unit, for models that are told it; nil for an estimate.
+  public var noiseLevel: Double?
   /// Starting noise from outside, `[1, slices, rows, columns]`.
   public var givenNoise: Tensor?
   /// Whether predicted clean images are clamped to [-1, 1]; nil leaves it to the model's card.
@@ -23,13 +27,16 @@ public struct SamplingOptions: Sendable {
   /// Options from their parts; the defaults are what `pellucid run` does.
   public init(
     sampler: Sampler = .ddim, steps: Int? = nil, seed: UInt64 = 0, samples: Int = 1,
-    noiseField: NoiseField.Sharing = .shared, givenNoise: Tensor? = nil, clampData: Bool? = nil
+    noiseField: NoiseField.Sharing = .shared, sliceFactor: Int = 2, noiseLevel: Double? = nil,
+    givenNoise: Tensor? = nil, clampData: Bool? = nil
   ) {
     self.sampler = sampler
     self.steps = steps
     self.seed = seed
     self.samples = samples
     self.noiseField = noiseField
+    self.sliceFactor = sliceFactor
+    self.noiseLevel = noiseLevel
     self.givenNoise = givenNoise
     self.clampData = clampData
   }

@@ -11,7 +11,9 @@ public typealias DenoiserMaker = @Sendable (_ conditions: Tensor) throws -> any 
 /// Restores volumes with one model: pure computation, no file is touched.
 ///
 /// Slices go through the 2D network in batches; frames of a 4D volume one after the other. A slice's result does not
-/// depend on the batch that it was in, so `batch` is a matter of memory and speed only.
+/// depend on the batch that it was in, so `batch` is a matter of memory and speed only. A super-resolving model puts a
+/// slice between every two, again and again until there are `options.sliceFactor` times as many steps; the slices that
+/// were there stay as they were.
 public struct VolumeRestorer: Sendable {
   /// The model's card.
   public let card: ModelCard
@@ -21,30 +23,65 @@ public struct VolumeRestorer: Sendable {
   public let plan: SamplerPlan
   /// Slices that go through the network together.
   public let batch: Int
+  private let conditions: ConditionSlices
   private let makeDenoiser: DenoiserMaker
 
-  /// A restorer; throws `DiffusionError` where the sampler does not suit the model, `PipelineError` where the task needs
-  /// other inputs than one volume.
+  /// A restorer; throws `DiffusionError` where the sampler does not suit the model, `PipelineError` where options do not
+  /// suit the task.
   public init(card: ModelCard, options: SamplingOptions, batch: Int, makeDenoiser: @escaping DenoiserMaker) throws {
     precondition(batch > 0 && options.samples > 0)
-    let conditions = card.architecture.inputChannels - card.architecture.outputChannels
-    guard card.task != .superResolve, conditions == 1, card.architecture.outputChannels == 1 else {
+    guard [2, 4, 8, 16].contains(options.sliceFactor), card.task == .superResolve || options.sliceFactor == 2 else {
       throw PipelineError(
-        .unsuitableInput,
-        "model \(card.name) (\(card.task.rawValue)) takes \(conditions) condition images per slice and makes "
-          + "\(card.architecture.outputChannels); run restores one image from one: choose a denoising or translation model"
-      )
+        .usage,
+        "a slice factor of 2, 4, 8 or 16 is for super-resolution; model \(card.name) is to \(card.task.rawValue)")
+    }
+    guard options.noiseLevel == nil || card.noiseLevel != nil else {
+      throw PipelineError(
+        .usage, "model \(card.name) is not told the noise level of its input; leave out --noise-level")
     }
     self.card = card
     self.options = options
+    conditions = try card.conditions
     plan = try options.plan(for: card)
     self.batch = batch
     self.makeDenoiser = makeDenoiser
   }
 
+  static let noGap = PipelineError(
+    .unsuitableInput,
+    "a volume of one slice has no gap to fill; give two slices or more, or use a model that keeps the grid")
+
+  /// How many slices the volume has before each pass, and after the last.
+  private func passes(slices: Int) -> [Int] {
+    guard card.task == .superResolve else { return [slices, slices] }
+    return Array(sequence(first: slices) { 2 * $0 - 1 }.prefix(options.sliceFactor.trailingZeroBitCount + 1))
+  }
+
   /// Network evaluations that a volume takes, each of one batch.
   public func evaluations(frames: Int, slices: Int) -> Int {
-    frames * ((slices + batch - 1) / batch) * options.samples * plan.nfe
+    let passes = passes(slices: slices)
+    let made = card.task == .superResolve ? passes.dropLast().map { $0 - 1 } : [slices]
+    return frames * made.reduce(0) { $0 + ($1 + batch - 1) / batch } * options.samples * plan.nfe
+  }
+
+  /// Slices of the result.
+  public func outputSlices(of slices: Int) -> Int { passes(slices: slices).last ?? slices }
+
+  /// The volume that restored voxels make: on the input's grid, or with as many slices between the first and the last.
+  public func output(_ voxels: Tensor, for input: Volume) -> Volume {
+    guard card.task == .superResolve else { return input.like(voxels: voxels) }
+    var affine = input.affine
+    for row in 0..<3 { affine.rows[row][2] /= Double(options.sliceFactor) }
+    return Volume(voxels: voxels, affine: affine, header: input.header)
+  }
+
+  /// The input on the result's grid: itself, or with linear interpolation in the gaps, which is what a super-resolved volume
+  /// is compared with.
+  public func inputOnOutputGrid(_ input: Volume) -> Volume {
+    guard card.task == .superResolve else { return input }
+    var voxels = input.voxels
+    for _ in 0..<options.sliceFactor.trailingZeroBitCount { voxels = voxels.interleavingSlices(voxels.betweenSlices()) }
+    return output(voxels, for: input)
   }
 
   /// Restores every slice of every frame.
@@ -52,41 +89,75 @@ public struct VolumeRestorer: Sendable {
   /// The voxels must be finite. `progress` is called after each network evaluation with how many are done; what it
   /// throws ends the work.
   public func restore(_ volume: Volume, progress: (_ done: Int) throws -> Void = { _ in }) throws -> Restoration {
-    let intensity = try IntensityTransform(IntensityRule(card.intensity), fitting: volume)
-    let stack = SliceStack(
-      slices: volume.slices, rows: volume.rows, columns: volume.columns, multiple: card.architecture.sizeMultiple)
+    let scale = try ValueScale(card, options, volume)
     if let noise = options.givenNoise { try check(noise, against: volume) }
-    var out = Tensor(uninitialized: volume.voxels.shape)
-    var deviation = options.samples > 1 ? Tensor(uninitialized: volume.voxels.shape) : nil
-    var (done, size) = (0, 0)
-    for frame in 0..<volume.frames {
-      for first in stride(from: 0, to: volume.slices, by: batch) {
-        let range = first..<min(first + batch, volume.slices)
+    var done = 0
+    func restored(_ voxels: Tensor, pass: Int) throws -> Slices {
+      try self.restored(voxels, scale, pass: pass) {
+        done += 1
+        try progress(done)
+      }
+    }
+    guard card.task == .superResolve else {
+      let result = try restored(volume.voxels, pass: 0)
+      return Restoration(result.mean, result.deviation, scale, evaluations: done)
+    }
+    guard volume.slices > 1 else {
+      throw Self.noGap
+    }
+    var (voxels, deviation) = (
+      volume.voxels, options.samples > 1 ? Tensor(repeating: 0, shape: volume.voxels.shape) : nil
+    )
+    for pass in 0..<options.sliceFactor.trailingZeroBitCount {
+      let made = try restored(voxels, pass: pass)
+      voxels = voxels.interleavingSlices(made.mean)
+      if let new = made.deviation { deviation = deviation?.interleavingSlices(new) }
+    }
+    return Restoration(voxels, deviation, scale, evaluations: done)
+  }
+
+  /// Slices that were made: the mean of the samples, and their standard deviation from two on.
+  private typealias Slices = (mean: Tensor, deviation: Tensor?)
+
+  /// One pass over voxels `[frames, slices, rows, columns]`.
+  private func restored(
+    _ voxels: Tensor, _ scale: ValueScale, pass: Int, evaluated: () throws -> Void
+  ) throws -> Slices {
+    let (slices, rows, columns) = (voxels.shape[1], voxels.shape[2], voxels.shape[3])
+    let multiple = card.architecture.sizeMultiple
+    let source = SliceStack(slices: slices, rows: rows, columns: columns, multiple: multiple)
+    let count = card.task == .superResolve ? slices - 1 : slices
+    let target = SliceStack(slices: count, rows: rows, columns: columns, multiple: multiple)
+    var out = Tensor(uninitialized: [voxels.shape[0], count, rows, columns])
+    var deviation = options.samples > 1 ? Tensor(uninitialized: out.shape) : nil
+    var size = 0
+    for frame in 0..<voxels.shape[0] {
+      for first in stride(from: 0, to: count, by: batch) {
+        let range = first..<min(first + batch, count)
         // Blocks of one size of batch are of no use to another, as the last one of a frame often is.
         if range.count != size { ComputeBackend.releaseIdleMemory() }
         size = range.count
-        let input = stack.images(range, ofFrame: frame, from: volume.voxels)
+        let input = source.images(range, offsets: conditions.offsets, ofFrame: frame, from: voxels)
+        let denoiser = try makeDenoiser(scale.conditions(input))
         var moments = SampleMoments()
-        let denoiser = try makeDenoiser(intensity.normalized(input))
         for sample in 0..<options.samples {
           let field = NoiseField(
-            seed: options.seed, sample: sample, sharing: options.noiseField, stack: stack, given: options.givenNoise)
-          moments.add(
-            try run(denoiser, field, range, frame) {
-              done += 1
-              try progress(done)
-            })
+            seed: options.seed, sample: sample + pass << 20, sharing: options.noiseField, stack: target,
+            given: options.givenNoise)
+          moments.add(try run(denoiser, field, range, frame, evaluated: evaluated))
         }
-        let restored =
-          card.task == .denoise
-          ? intensity.restored(moments.mean, outsideFrom: input) : intensity.restored(moments.mean)
-        stack.place(restored, at: range, ofFrame: frame, in: &out)
+        // What the window cut off a bone is given back to it; another contrast has no use for it.
+        let images =
+          card.task == .translate
+          ? scale.output.restored(moments.mean)
+          : scale.output.restored(moments.mean, outsideFrom: conditions.centre(of: input))
+        target.place(images, at: range, ofFrame: frame, in: &out)
         if deviation != nil {
-          stack.place(intensity.restoredDifference(moments.deviation), at: range, ofFrame: frame, in: &deviation!)
+          target.place(scale.output.restoredDifference(moments.deviation), at: range, ofFrame: frame, in: &deviation!)
         }
       }
     }
-    return Restoration(voxels: out, deviation: deviation, low: intensity.low, high: intensity.high, evaluations: done)
+    return (out, deviation)
   }
 
   private func run(
@@ -99,6 +170,9 @@ public struct VolumeRestorer: Sendable {
   }
 
   private func check(_ noise: Tensor, against volume: Volume) throws {
+    guard card.task != .superResolve else {
+      throw PipelineError(.usage, "--noise is for models that keep the grid; leave it out for super-resolution")
+    }
     let expected = [volume.slices, volume.rows, volume.columns]
     guard noise.shape.count == 4, [1, volume.frames].contains(noise.shape[0]),
       Array(noise.shape.dropFirst()) == expected
@@ -128,8 +202,92 @@ public struct Restoration: Sendable {
   public let low: Double
   /// The voxel value that the network saw as 1.
   public let high: Double
+  /// The noise of the input that the network was told, in the input's unit; nil for a network that is told nothing.
+  public let noiseLevel: Double?
   /// Network evaluations, each of one batch.
   public let evaluations: Int
+}
+
+extension Restoration {
+  fileprivate init(_ voxels: Tensor, _ deviation: Tensor?, _ scale: ValueScale, evaluations: Int) {
+    self.init(
+      voxels: voxels, deviation: deviation, low: scale.input.low, high: scale.input.high,
+      noiseLevel: scale.noiseLevel, evaluations: evaluations)
+  }
+}
+
+/// What voxel values of one volume mean to a network, and its values to people.
+private struct ValueScale {
+  let input: IntensityTransform
+  /// The input's own, or that of the contrast which a translation makes.
+  let output: IntensityTransform
+  /// In the input's unit.
+  let noiseLevel: Double?
+  private let told: Float?
+
+  init(_ card: ModelCard, _ options: SamplingOptions, _ volume: Volume) throws {
+    input = try IntensityTransform(IntensityRule(card.intensity), fitting: volume)
+    output = try card.outputRange.map { try IntensityTransform(low: $0[0], high: $0[1]) } ?? input
+    guard let record = card.noiseLevel else {
+      (noiseLevel, told) = (nil, nil)
+      return
+    }
+    let level = options.noiseLevel ?? NoiseLevel.estimate(volume.voxels)
+    noiseLevel = level
+    // Beyond what it was trained on a network is better told the nearest that it knows.
+    let inUnits = min(max(level * 2 / (input.high - input.low), record.range[0]), record.range[1])
+    told = Float(record.scale * inUnits)
+  }
+
+  /// Voxel values `[n, h, w, slices]` as conditions `[n, h, w, channels]`.
+  func conditions(_ voxels: Tensor) -> Tensor {
+    let slices = input.normalized(voxels)
+    guard let told else { return slices }
+    return slices.concatenatingChannels(Tensor(repeating: told, shape: Array(slices.shape.dropLast()) + [1]))
+  }
+}
+
+extension Tensor {
+  /// `[frames, slices, …]`: the means of neighbouring slices, `[frames, slices - 1, …]`.
+  func betweenSlices() -> Tensor {
+    let pixels = shape[2...].reduce(1, *)
+    let (frames, slices) = (shape[0], shape[1])
+    var out = Tensor(uninitialized: [frames, slices - 1] + shape[2...])
+    out.withUnsafeMutableBuffer { out in
+      withUnsafeBuffer { own in
+        for frame in 0..<frames {
+          for i in 0..<(slices - 1) * pixels {
+            let first = frame * slices * pixels + i
+            out[frame * (slices - 1) * pixels + i] = (own[first] + own[first + pixels]) / 2
+          }
+        }
+      }
+    }
+    return out
+  }
+
+  /// `[frames, slices, …]` with the slices of `[frames, slices - 1, …]` between its own.
+  func interleavingSlices(_ between: Tensor) -> Tensor {
+    precondition(between.shape == [shape[0], shape[1] - 1] + shape[2...])
+    let pixels = shape[2...].reduce(1, *)
+    var out = Tensor(uninitialized: [shape[0], 2 * shape[1] - 1] + shape[2...])
+    let slices = shape[1]
+    out.withUnsafeMutableBuffer { out in
+      withUnsafeBuffer { own in
+        between.withUnsafeBuffer { between in
+          guard var to = out.baseAddress, let own = own.baseAddress, let made = between.baseAddress else { return }
+          for frame in 0..<shape[0] {
+            for slice in 0..<2 * slices - 1 {
+              let (source, count) = slice % 2 == 0 ? (own, slices) : (made, slices - 1)
+              to.update(from: source + (frame * count + slice / 2) * pixels, count: pixels)
+              to += pixels
+            }
+          }
+        }
+      }
+    }
+    return out
+  }
 }
 
 /// Running mean and standard deviation of samples, element by element (Welford's recurrence).

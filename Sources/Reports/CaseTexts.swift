@@ -15,6 +15,9 @@ struct CaseTexts {
     if let sampler = parameter("sampler") { parts.append("sampler \(sampler)") }
     if let count = parameter("evaluations") { parts.append("\(count) network evaluations per slice") }
     if let count = parameter("samples"), count != "1" { parts.append("mean of \(count) samples") }
+    if parameter("task") == "super-resolve" {
+      parts.append("\(parameter("sliceFactor") ?? "2") times the slices; before: linear interpolation")
+    }
     return parts.joined(separator: " · ")
   }
 

@@ -17,6 +17,7 @@ struct DiffusionObjective: Sendable {
   let labels: LabelSet
   let schedule: NoiseSchedule
   let prediction: PredictionRecord
+  let conditions: ConditionSlices
   /// One per label.
   let weights: [Double]
   let settings: TrainingConfiguration.LossSettings
@@ -25,6 +26,7 @@ struct DiffusionObjective: Sendable {
     labels = try LabelSet(named: configuration.labelSet)
     schedule = try NoiseSchedule(configuration.schedule)
     prediction = configuration.prediction
+    conditions = configuration.conditions
     weights = configuration.labelWeights ?? labels.labels.map { _ in 1 }
     settings = configuration.loss
   }
@@ -66,9 +68,9 @@ struct DiffusionObjective: Sendable {
     let pixels = batch.targets.count / count
     let visited = indices.map { labels.labels[$0] }
     var noisy = Tensor(uninitialized: batch.targets.shape)
-    let guesses = guesses(batch, guessErrors)
     var goal = Tensor(uninitialized: batch.targets.shape)
-    let skip = self.skip(batch.conditions)
+    let skip = prediction.start(from: batch.conditions, conditions)
+    let guesses = Self.guesses(batch.targets, skip, guessErrors)
     for (sample, label) in visited.enumerated() {
       let a = Float(schedule.signal(label)), s = Float(schedule.noise(label))
       let inverse = 1 / prediction.residualScale
@@ -110,13 +112,13 @@ struct DiffusionObjective: Sendable {
     return unit * unit / inputError
   }
 
-  /// What the noisy images are made of: y + γ(c − y).
-  private func guesses(_ batch: PatchBatch, _ shares: [Float]) -> Tensor {
-    guard shares.contains(where: { $0 != 0 }) else { return batch.targets }
-    let pixels = batch.targets.count / shares.count
-    var guesses = batch.targets
+  /// What the noisy images are made of: y + γ(c − y), where c is what the prediction starts from.
+  private static func guesses(_ targets: Tensor, _ start: Tensor?, _ shares: [Float]) -> Tensor {
+    guard let start, shares.contains(where: { $0 != 0 }) else { return targets }
+    let pixels = targets.count / shares.count
+    var guesses = targets
     guesses.withUnsafeMutableBuffer { y in
-      mean(batch.conditions).withUnsafeBuffer { c in
+      start.withUnsafeBuffer { c in
         for i in y.indices { y[i] += shares[i / pixels] * (c[i] - y[i]) }
       }
     }
@@ -151,27 +153,8 @@ struct DiffusionObjective: Sendable {
   /// Conditions and noisy image side by side: conditions first.
   static func input(_ conditions: Tensor, _ noisy: Tensor) -> Tensor { conditions.concatenatingChannels(noisy) }
 
-  /// What a data prediction adds to the network's output: the mean of the conditions.
-  func skip(_ conditions: Tensor) -> Tensor? {
-    prediction.kind == .data && prediction.skip == .condition ? mean(conditions) : nil
-  }
-
-  private func mean(_ conditions: Tensor) -> Tensor {
-    let channels = conditions.shape[3]
-    guard channels > 1 else { return conditions }
-    let parts = (0..<channels).map { (coefficient: 1 / Double(channels), sample: conditions.channels($0..<$0 + 1)) }
-    return .linearCombination(parts)
-  }
-
   /// What an output says of the noisy image.
   func prediction(_ output: Tensor, conditions: Tensor) -> Prediction<Tensor> {
-    switch prediction.kind {
-    case .noise: return .noise(output)
-    case .velocity: return .velocity(output)
-    case .data:
-      let residual = (coefficient: Double(prediction.residualScale), sample: output)
-      guard let skip = skip(conditions) else { return .data(.linearCombination([residual])) }
-      return .data(.linearCombination([(1, skip), residual]))
-    }
+    prediction.prediction(of: output, conditions: conditions, self.conditions)
   }
 }

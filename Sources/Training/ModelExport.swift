@@ -20,10 +20,20 @@ public struct ModelExport {
   /// The card.
   public func card() throws -> ModelCard {
     let labels = try LabelSet(named: configuration.labelSet)
+    let fitted = checkpoint.fitted
+    var prediction = configuration.prediction
+    prediction.intensityMap = fitted.intensityMap
+    let noiseLevel = configuration.noiseLevel.flatMap { settings in
+      fitted.noiseLevels.map { NoiseLevelRecord(scale: settings.scale, range: $0) }
+    }
+    let (seen, nearest) = (configuration.conditions.offsets, ConditionSlices.nearest(configuration.task))
+    let slices = seen == nearest ? nil : seen
     return ModelCard(
-      name: configuration.name, task: configuration.task, architecture: configuration.architecture,
+      name: configuration.name, task: configuration.task, conditionSlices: slices,
+      architecture: configuration.architecture,
       labelSet: LabelSetRecord(name: labels.name, labels: labels.labels), noiseSchedule: configuration.schedule,
-      prediction: configuration.prediction, intensity: configuration.intensity, envelope: configuration.envelope,
+      prediction: prediction, intensity: configuration.intensity, noiseLevel: noiseLevel,
+      outputRange: fitted.outputRange, envelope: configuration.envelope,
       degradation: configuration.degradation?.record, training: training, quality: quality,
       licence: configuration.licence, citation: configuration.citation, intendedUse: configuration.intendedUse)
   }

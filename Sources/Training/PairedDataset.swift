@@ -1,6 +1,6 @@
 import DurableFiles
 public import Foundation
-import Models
+public import Models
 import TensorCore
 import Transforms
 public import Volumes
@@ -12,10 +12,6 @@ public struct PairedDataset: Sendable {
     var name: String
     var weight: Double
     var variants: [Variant]
-    /// For super-resolution: plane k is restored from planes k − 1 and k + 1.
-    var fromNeighbours: Bool
-
-    var usablePlanes: Range<Int> { fromNeighbours ? 1..<variants[0].target.planes - 1 : 0..<variants[0].target.planes }
   }
 
   /// One way in which a scan was made worse.
@@ -23,28 +19,69 @@ public struct PairedDataset: Sendable {
     /// The strength, for the log; 0 for paired data.
     var level: Double
     var target: PlaneStack
-    /// Nil when the conditions are neighbours in `target`.
+    /// Nil when the conditions are other planes of `target`.
     var condition: PlaneStack?
-    /// Mean squared error of the input, the mean of the conditions, in squared network units.
+    /// For super-resolution, planes of `target` from one condition to the next, an even number; else 0.
+    ///
+    /// The plane that is made lies in the middle of such a gap.
+    var gap: Int
+    /// Mean squared error of the centre of the conditions, in squared network units.
     let inputError: Double
+    /// Noise of the conditions, in network units, where the network is told it.
+    var noiseLevel = 0.0
+    /// For translation: the voxel values that the target's -1 and 1 stand for.
+    var targetRange: [Double]?
 
-    init(level: Double, target: PlaneStack, condition: PlaneStack?) {
+    init(level: Double, target: PlaneStack, condition: PlaneStack) {
       self.level = level
       self.target = target
       self.condition = condition
-      inputError = condition?.meanSquaredError(against: target) ?? target.neighbourError
+      gap = 0
+      inputError = condition.meanSquaredError(against: target)
+    }
+
+    /// Conditions from the same scan, `gap` planes apart.
+    init(level: Double, target: PlaneStack, gap: Int) {
+      precondition(gap > 0 && gap % 2 == 0)
+      self.level = level
+      self.target = target
+      self.gap = gap
+      inputError = target.neighbourError(distance: gap / 2)
+    }
+
+    /// The planes that can be made: those with a condition on each side of the gap.
+    var usablePlanes: Range<Int> {
+      guard gap > 0 else { return 0..<target.planes }
+      return gap / 2..<max(gap / 2, target.planes - gap / 2)
+    }
+
+    /// The plane that is seen at an offset (see `ConditionSlices`) when `plane` is made; mirrored at the ends of the scan.
+    func conditionPlane(_ offset: Int, for plane: Int) -> Int {
+      guard gap > 0 else { return SliceStack.reflected(plane + offset, extent: target.planes) }
+      // A volume whose slices lie a gap apart holds one plane in `gap`.
+      let (before, after) = ((plane - gap / 2) / gap, (target.planes - 1 - plane - gap / 2) / gap)
+      let slice = SliceStack.reflected(before + offset, extent: before + after + 2)
+      return plane - gap / 2 + (slice - before) * gap
     }
   }
 
   let entries: [Entry]
-  /// Condition images per sample.
-  public let conditionChannels: Int
+  /// Which planes are the conditions.
+  public let conditions: ConditionSlices
+  /// What is told of their noise.
+  let noiseLevel: TrainingConfiguration.NoiseLevelSettings?
 
-  init(entries: [Entry], conditionChannels: Int) {
+  init(
+    entries: [Entry], conditions: ConditionSlices, noiseLevel: TrainingConfiguration.NoiseLevelSettings? = nil
+  ) {
     precondition(!entries.isEmpty)
     self.entries = entries
-    self.conditionChannels = conditionChannels
+    self.conditions = conditions
+    self.noiseLevel = noiseLevel
   }
+
+  /// Condition channels of a batch.
+  var channels: Int { conditions.count + (noiseLevel == nil ? 0 : 1) }
 
   /// What happens while data are made ready.
   ///
@@ -69,7 +106,8 @@ public struct PairedDataset: Sendable {
       configuration: configuration, folder: folder, cache: PlaneCache(folder: cache), realisations: realisations,
       seed: seed, read: read, progress: progress)
     self.init(
-      entries: try entries.map { try builder.entry($0) }, conditionChannels: configuration.task.conditionChannels)
+      entries: try entries.indices.map { try builder.entry(entries[$0], number: $0) },
+      conditions: configuration.conditions, noiseLevel: configuration.noiseLevel)
   }
 
   /// Bytes of image data in memory.
@@ -90,35 +128,68 @@ private struct PairBuilder {
   let read: (URL) throws -> Volume
   let progress: PairedDataset.Progress
 
-  func entry(_ entry: TrainingConfiguration.DataEntry) throws -> PairedDataset.Entry {
+  func entry(_ entry: TrainingConfiguration.DataEntry, number: Int) throws -> PairedDataset.Entry {
     let url = folder.appendingPathComponent(entry.path)
     let clean = try slices(entry.slices, of: url)
-    let variants: [PairedDataset.Variant]
-    if let settings = configuration.degradation {
-      variants = try degraded(clean, entry: entry, digest: ContentDigest.sha256(of: url), settings: settings)
-    } else if let condition = entry.condition {
-      let paired = try slices(entry.slices, of: folder.appendingPathComponent(condition))
-      guard paired.voxels.shape == clean.voxels.shape else {
-        throw TrainingError(.data, "\(condition) and \(entry.path) have different grids: pairs must be aligned")
-      }
-      variants = [
-        PairedDataset.Variant(
-          level: 0,
-          // As at run time: a restored image is scaled back as its input was scaled.
-          target: try planes(clean, fitting: configuration.task == .denoise ? paired : clean),
-          condition: try planes(paired, fitting: paired))
-      ]
-    } else {
-      variants = [PairedDataset.Variant(level: 0, target: try planes(clean, fitting: clean), condition: nil)]
-    }
     try checkSize(clean, entry)
+    var variants: [PairedDataset.Variant]
+    if configuration.task == .superResolve {
+      variants = try withGaps(clean, entry)
+    } else if let settings = configuration.degradation {
+      variants = try degraded(
+        clean, entry: entry, number: number, digest: ContentDigest.sha256(of: url), settings: settings)
+    } else {
+      variants = [try paired(clean, entry)]
+    }
     if configuration.loss.relativeToInput, let same = variants.first(where: { $0.inputError < 1e-8 }) {
       throw TrainingError(
         .data, "\(entry.path) at level \(same.level) equals its target: loss.relativeToInput cannot divide by its error"
       )
     }
-    return PairedDataset.Entry(
-      name: entry.path, weight: entry.weight, variants: variants, fromNeighbours: configuration.task == .superResolve)
+    if configuration.noiseLevel != nil {
+      for index in variants.indices {
+        variants[index].noiseLevel = variants[index].condition.map { NoiseLevel.estimate($0.tensor) } ?? 0
+      }
+    }
+    return PairedDataset.Entry(name: entry.path, weight: entry.weight, variants: variants)
+  }
+
+  /// A scan with its condition in another file.
+  private func paired(_ clean: Volume, _ entry: TrainingConfiguration.DataEntry) throws -> PairedDataset.Variant {
+    guard let condition = entry.condition else {
+      throw TrainingError(.data, "\(entry.path) has neither a degradation nor a condition file")
+    }
+    let paired = try slices(entry.slices, of: folder.appendingPathComponent(condition))
+    guard paired.voxels.shape == clean.voxels.shape else {
+      throw TrainingError(.data, "\(condition) and \(entry.path) have different grids: pairs must be aligned")
+    }
+    // As at run time: a denoised image is scaled back as its input was scaled, another contrast by a range of its own.
+    let reference = configuration.task == .denoise ? paired : clean
+    var variant = PairedDataset.Variant(
+      level: 0, target: try planes(clean, fitting: reference), condition: try planes(paired, fitting: paired))
+    if configuration.task == .translate {
+      let transform = try IntensityTransform(IntensityRule(configuration.intensity), fitting: reference)
+      variant.targetRange = [transform.low, transform.high]
+    }
+    return variant
+  }
+
+  /// For super-resolution: slices of some thickness, every thin slice's distance from the next, so that between two that
+  /// do not overlap there are all that could lie in between; and, as the result of one run is the input of the next,
+  /// the halves, quarters … of that distance too.
+  private func withGaps(_ clean: Volume, _ entry: TrainingConfiguration.DataEntry) throws -> [PairedDataset.Variant] {
+    let factors = configuration.degradation.map { $0.record.levels.map { Int($0) } } ?? [1]
+    return try factors.flatMap { factor -> [PairedDataset.Variant] in
+      let slabs = try planes(ThickSlices.overlapping(clean, thickness: factor), fitting: clean)
+      let gaps = sequence(first: max(factor, 2)) { $0 > 2 ? $0 / 2 : nil }
+      return try gaps.map { gap in
+        let variant = PairedDataset.Variant(level: Double(factor), target: slabs, gap: gap)
+        guard !variant.usablePlanes.isEmpty else {
+          throw TrainingError(.data, "\(entry.path) has too few slices for gaps of \(gap)")
+        }
+        return variant
+      }
+    }
   }
 
   private func checkSize(_ volume: Volume, _ entry: TrainingConfiguration.DataEntry) throws {
@@ -159,7 +230,7 @@ private struct PairBuilder {
   ///
   /// As at run time only the degraded scan is known, it decides the scale of the clean one too.
   private func degraded(
-    _ clean: Volume, entry: TrainingConfiguration.DataEntry, digest: String,
+    _ clean: Volume, entry: TrainingConfiguration.DataEntry, number: Int, digest: String,
     settings: TrainingConfiguration.DegradationSettings
   ) throws -> [PairedDataset.Variant] {
     var variants: [PairedDataset.Variant] = []
@@ -168,7 +239,8 @@ private struct PairBuilder {
     let draws = settings.record.levels.flatMap { level in (0..<realisations).map { (level: level, realisation: $0) } }
     for (index, draw) in draws.enumerated() {
       let degradation = try Degradation(settings.record, level: draw.level)
-      let seed = PhiloxRandomSource(seed: seed, stream: 0xDE9).uint64(at: UInt64(index))
+      // No two scans get the same noise, or a network could learn it.
+      let seed = PhiloxRandomSource(seed: seed, stream: 0xDE9).uint64(at: UInt64(number) << 32 | UInt64(index))
       var simulated: Volume?
       func simulate() throws -> Volume {
         if let simulated { return simulated }

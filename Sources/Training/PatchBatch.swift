@@ -1,3 +1,4 @@
+import Models
 public import TensorCore
 
 /// Pairs cut from a dataset: what a training step sees.
@@ -32,6 +33,8 @@ extension PairedDataset {
     var variant: Int
     var plane: Int
     var cut: PlaneStack.Cut
+    /// What the noise level that the network is told is multiplied with.
+    var noiseLevelError = 1.0
   }
 
   func draw(size: Int, flips: Bool, _ random: PhiloxRandomSource, _ sample: Int) -> Place {
@@ -39,7 +42,7 @@ extension PairedDataset {
     let entry = weightedEntry(random.uniform(at: first))
     let variants = entries[entry].variants
     let variant = random.integer(below: variants.count, at: first + 1)
-    let planes = entries[entry].usablePlanes
+    let planes = variants[variant].usablePlanes
     let plane = planes.lowerBound + random.integer(below: planes.count, at: first + 2)
     let target = variants[variant].target
     var cut = PlaneStack.Cut(
@@ -51,7 +54,8 @@ extension PairedDataset {
       cut.flipColumns = turn & 2 != 0
       cut.transpose = turn & 4 != 0
     }
-    return Place(entry: entry, variant: variant, plane: plane, cut: cut)
+    let error = (noiseLevel?.jitter ?? 0) * (2 * random.uniform(at: first + 6) - 1)
+    return Place(entry: entry, variant: variant, plane: plane, cut: cut, noiseLevelError: 1 + error)
   }
 
   private func weightedEntry(_ uniform: Double) -> Int {
@@ -65,7 +69,7 @@ extension PairedDataset {
 
   func emptyBatch(count: Int, height: Int, width: Int) -> PatchBatch {
     PatchBatch(
-      conditions: Tensor(uninitialized: [count, height, width, conditionChannels]),
+      conditions: Tensor(uninitialized: [count, height, width, channels]),
       targets: Tensor(uninitialized: [count, height, width, 1]), inputErrors: Array(repeating: 0, count: count))
   }
 
@@ -76,14 +80,16 @@ extension PairedDataset {
       variant.target.write(place.cut, of: place.plane, to: $0.baseAddress! + sample * pixels, stride: 1)
     }
     batch.inputErrors[sample] = variant.inputError
-    let channels = conditionChannels
+    let (channels, offsets) = (channels, conditions.offsets)
     batch.conditions.withUnsafeMutableBuffer {
       let base = $0.baseAddress! + sample * pixels * channels
-      if let condition = variant.condition {
-        condition.write(place.cut, of: place.plane, to: base, stride: channels)
-      } else {
-        variant.target.write(place.cut, of: place.plane - 1, to: base, stride: channels)
-        variant.target.write(place.cut, of: place.plane + 1, to: base + 1, stride: channels)
+      for (channel, offset) in offsets.enumerated() {
+        (variant.condition ?? variant.target).write(
+          place.cut, of: variant.conditionPlane(offset, for: place.plane), to: base + channel, stride: channels)
+      }
+      if let noiseLevel {
+        let told = Float(noiseLevel.scale * variant.noiseLevel * place.noiseLevelError)
+        for i in 0..<pixels { base[i * channels + offsets.count] = told }
       }
     }
   }
@@ -94,9 +100,10 @@ extension PairedDataset {
   func validationPlaces(slices: Int, size: Int, multiple: Int) -> [(name: String, level: Double, places: [Place])] {
     entries.indices.flatMap { index -> [(name: String, level: Double, places: [Place])] in
       let entry = entries[index]
-      let planes = entry.usablePlanes
-      let count = min(slices, planes.count)
       return entry.variants.indices.map { variant in
+        let planes = entry.variants[variant].usablePlanes
+        let count = min(slices, planes.count)
+        let gap = entry.variants[variant].gap
         let target = entry.variants[variant].target
         let height = min(size, target.rows / multiple * multiple)
         let width = min(size, target.columns / multiple * multiple)
@@ -107,7 +114,7 @@ extension PairedDataset {
             entry: index, variant: variant, plane: planes.lowerBound + (2 * k + 1) * planes.count / (2 * count),
             cut: cut)
         }
-        return (entry.name, entry.variants[variant].level, places)
+        return (gap > 0 ? "\(entry.name), \(gap) apart" : entry.name, entry.variants[variant].level, places)
       }
     }
   }

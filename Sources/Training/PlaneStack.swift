@@ -30,6 +30,15 @@ struct PlaneStack: Sendable, Equatable {
     self.init(planes: tensor.shape[0], rows: tensor.shape[1], columns: tensor.shape[2], values: values)
   }
 
+  /// The planes as a volume of one frame, `[1, planes, rows, columns]`.
+  var tensor: Tensor {
+    var out = Tensor(uninitialized: [1, planes, rows, columns])
+    out.withUnsafeMutableBuffer { target in
+      for i in target.indices { target[i] = Float(values[i]) / 32767 }
+    }
+    return out
+  }
+
   /// Where a patch lies and how it is turned.
   struct Cut: Sendable, Equatable {
     var row: Int
@@ -73,16 +82,17 @@ extension PlaneStack {
     return sum / (32767 * 32767) / Double(values.count)
   }
 
-  /// Mean squared difference of the inner planes from the mean of their two neighbours, in squared network units.
-  var neighbourError: Double {
-    guard planes > 2 else { return 0 }
-    let size = rows * columns
+  /// Mean squared difference of planes from the mean of the two that lie `distance` before and after, in squared network
+  /// units.
+  func neighbourError(distance: Int) -> Double {
+    guard planes > 2 * distance else { return 0 }
+    let step = distance * rows * columns
     var sum = 0.0
-    for i in size..<(planes - 1) * size {
-      let difference = Double(values[i]) - 0.5 * (Double(values[i - size]) + Double(values[i + size]))
+    for i in step..<values.count - step {
+      let difference = Double(values[i]) - 0.5 * (Double(values[i - step]) + Double(values[i + step]))
       sum += difference * difference
     }
-    return sum / (32767 * 32767) / Double((planes - 2) * size)
+    return sum / (32767 * 32767) / Double(values.count - 2 * step)
   }
 }
 

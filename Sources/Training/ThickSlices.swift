@@ -46,6 +46,32 @@ public struct ThickSlices: Sendable, Equatable {
     return Volume(voxels: voxels, affine: Self.affine(volume.affine, factor: factor), header: volume.header)
   }
 
+  /// Means of `thickness` neighbouring slices at every slice where there are as many: all that a scanner could have taken.
+  ///
+  /// Slice k is the mean of k … k + thickness − 1; the affine has the first one's middle.
+  static func overlapping(_ volume: Volume, thickness: Int) -> Volume {
+    precondition(thickness >= 1 && thickness <= volume.slices && volume.frames == 1)
+    guard thickness > 1 else { return volume }
+    let (pixels, count) = (volume.rows * volume.columns, volume.slices - thickness + 1)
+    var voxels = Tensor(uninitialized: [1, count, volume.rows, volume.columns])
+    volume.voxels.withUnsafeBuffer { source in
+      voxels.withUnsafeMutableBuffer { target in
+        let source = SharedPointer(reading: source.baseAddress!), target = SharedPointer(target.baseAddress!)
+        Parallel.forEach(count) { slice in
+          let out = target + slice * pixels
+          for i in 0..<pixels {
+            var sum: Float = 0
+            for k in 0..<thickness { sum += (source + (slice + k) * pixels)[i] }
+            out[i] = sum / Float(thickness)
+          }
+        }
+      }
+    }
+    var affine = volume.affine
+    for r in 0..<3 { affine.rows[r][3] += affine.rows[r][2] * Double(thickness - 1) / 2 }
+    return Volume(voxels: voxels, affine: affine, header: volume.header)
+  }
+
   static func affine(_ affine: Affine, factor: Int) -> Affine {
     Affine(
       rows: affine.rows.map { row in

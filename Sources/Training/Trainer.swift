@@ -55,7 +55,7 @@ public struct Trainer: Sendable {
   ///
   /// A data prediction with a skip starts as its skip: the last layer is zero.
   public var initialState: TrainingState {
-    let skips = configuration.prediction.kind == .data && configuration.prediction.skip == .condition
+    let skips = configuration.prediction.kind == .data && configuration.prediction.skip != .none
     let parameters = network.initialParameters(seed: configuration.seed, zeroOutput: skips)
     return TrainingState(
       step: 0, parameters: parameters, moments: Adam.State(for: parameters), average: parameters)

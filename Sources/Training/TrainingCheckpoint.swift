@@ -20,6 +20,8 @@ public struct TrainingCheckpoint: Sendable {
   public var command: String
   /// The last validation, if there was one.
   public var validation: [ValidationRow]
+  /// What was measured on the data before the first step.
+  public var fitted: FittedValues
 
   private static let magic = Data("PELLUCID-CHECKPOINT-1\n".utf8)
 
@@ -34,6 +36,7 @@ public struct TrainingCheckpoint: Sendable {
     var command: String
     var configuration: String
     var validation: [ValidationRow]
+    var fitted: FittedValues?
     var tensors: [Entry]
   }
 
@@ -42,7 +45,7 @@ public struct TrainingCheckpoint: Sendable {
     let parameters = state.parameters
     let header = Header(
       step: state.step, steps: steps, momentStep: state.moments.step, command: command, configuration: configuration,
-      validation: validation,
+      validation: validation, fitted: fitted,
       tensors: parameters.names.map { Header.Entry(name: $0, shape: parameters[$0].shape) })
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys]
@@ -111,6 +114,7 @@ public struct TrainingCheckpoint: Sendable {
     steps = header.steps
     command = header.command
     validation = header.validation
+    fitted = header.fitted ?? FittedValues()
   }
 
   /// Numbers in tensors of these shapes; nil for shapes that no file of ours holds.
@@ -139,12 +143,14 @@ public struct TrainingCheckpoint: Sendable {
 
   /// A checkpoint from its parts.
   public init(
-    state: TrainingState, configuration: String, steps: Int, command: String, validation: [ValidationRow]
+    state: TrainingState, configuration: String, steps: Int, command: String, validation: [ValidationRow],
+    fitted: FittedValues = FittedValues()
   ) {
     self.state = state
     self.configuration = configuration
     self.steps = steps
     self.command = command
     self.validation = validation
+    self.fitted = fitted
   }
 }

@@ -9,6 +9,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var name: String
   /// What the model does.
   public var task: ModelTask
+  /// The slices that the network sees as conditions.
+  public var conditions: ConditionSlices
   /// The network.
   public var architecture: UNetConfiguration
   /// Name of the label set.
@@ -21,6 +23,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
   public var prediction: PredictionRecord
   /// How voxel values become network values.
   public var intensity: IntensityContract
+  /// What the network is told of its input's noise; nil for nothing.
+  public var noiseLevel: NoiseLevelSettings?
   /// The inputs that the model is meant for.
   public var envelope: InputEnvelope
   /// How the training inputs are made from clean scans; nil for paired data and for super-resolution.
@@ -56,6 +60,14 @@ public struct TrainingConfiguration: Sendable, Equatable {
     public var realisations: Int
   }
 
+  /// One more condition channel: the noise level of the input, as `NoiseLevel.estimate` finds it.
+  public struct NoiseLevelSettings: Sendable, Equatable {
+    /// The channel's value for a standard deviation of 1 in network units.
+    public var scale: Double
+    /// Every patch is told a level that is wrong by up to this share, as estimates are.
+    public var jitter: Double
+  }
+
   /// Some slices of one scan.
   public struct DataEntry: Sendable, Equatable {
     /// File of the target, below the data folder.
@@ -70,7 +82,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     public var source: String
   }
 
-  /// What the loss allows for; both are for data predictions that start from the condition.
+  /// What the loss allows for; both are for data predictions with a skip.
   public struct LossSettings: Sendable, Equatable {
     /// Whether errors count relative to the mean squared error of the input, for each scan and strength.
     ///
@@ -80,8 +92,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
     ///
     /// While it samples, a model finds its own guess in the noisy image, and the error of the guess is what was not
     /// removed of the input's. A network that met only true images there takes this error for the truth, as input and
-    /// guess agree on it. So train it on a·(y + γ(c − y)) + s·ε, γ uniform from 0 to this; y is the clean image, c the
-    /// mean of the conditions. A form of the input perturbation of Ning et al., "Input perturbation reduces exposure
+    /// guess agree on it. So train it on a·(y + γ(c − y)) + s·ε, γ uniform from 0 to this; y is the clean image, c what
+    /// the prediction starts from. A form of the input perturbation of Ning et al., "Input perturbation reduces exposure
     /// bias in diffusion models" (2023), whose perturbation is white noise.
     public var guessError = 0.0
   }

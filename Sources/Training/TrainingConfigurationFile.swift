@@ -17,22 +17,26 @@ extension TrainingConfiguration {
 
   /// The keys that such a file may have.
   public static let keys = [
-    "name", "task", "network", "labels", "labelWeights", "schedule", "prediction", "intensity", "envelope",
-    "degradation", "data", "loss", "patches", "optimizer", "report", "seed", "licence", "citation", "intendedUse",
+    "name", "task", "conditionSlices", "network", "labels", "labelWeights", "schedule", "prediction", "intensity",
+    "noiseLevel",
+    "envelope", "degradation", "data", "loss", "patches", "optimizer", "report", "seed", "licence", "citation",
+    "intendedUse",
   ]
 
   private init(yaml text: String, file name: String?) throws {
     let file = try StrictMapping(yaml: text, file: name, keys: Self.keys)
     self.name = try file.string("name")
     task = try file.choice("task")
-    architecture = try Self.network(file, conditions: task.conditionChannels)
+    conditions = try Self.conditions(file, task)
+    noiseLevel = file.has("noiseLevel") ? try Self.noiseLevel(file) : nil
+    architecture = try Self.network(file, conditions: conditions.count + (noiseLevel == nil ? 0 : 1))
     labelSet = try file.string("labels", default: "uniform-10")
     labelWeights = file.has("labelWeights") ? try file.doubles("labelWeights") : nil
     schedule = try Self.schedule(file)
     prediction = try Self.prediction(file)
     intensity = try Self.intensity(file)
     envelope = try Self.envelope(file)
-    degradation = file.has("degradation") ? try Self.degradation(file) : nil
+    degradation = file.has("degradation") ? try Self.degradation(file, task) : nil
     let data = try file.mapping("data", keys: ["training", "validation"])
     training = try Self.entries(data, "training")
     validation = data.has("validation") ? try Self.entries(data, "validation") : []
@@ -74,8 +78,17 @@ extension TrainingConfiguration {
     guard patches.sizes.allSatisfy({ $0 % multiple == 0 }), schedules.validationSize % multiple == 0 else {
       throw file.error("patches", "and validation must have a size that is a multiple of \(multiple) for this network")
     }
-    if loss != LossSettings(), prediction.kind != .data || prediction.skip != .condition {
-      throw file.error("loss", "relativeToInput and guessError need a data prediction whose skip is the condition")
+    if loss.relativeToInput, prediction.skip != .condition {
+      throw file.error("loss", "relativeToInput needs a data prediction whose skip is the condition")
+    }
+    if loss.guessError > 0, prediction.skip == .none {
+      throw file.error("loss", "guessError needs a data prediction with a skip")
+    }
+    if prediction.skip == .intensityMap, task != .translate {
+      throw file.error("prediction", "has an intensity map for translation only")
+    }
+    if noiseLevel != nil, task != .denoise {
+      throw file.error("noiseLevel", "is for denoising only")
     }
     for entry in training + validation {
       switch task {
@@ -83,12 +96,19 @@ extension TrainingConfiguration {
         throw file.error("data", "needs a condition file for \(entry.path): translation learns from pairs")
       case .denoise where (entry.condition == nil) == (degradation == nil):
         throw file.error("data", "needs either a degradation or a condition file for \(entry.path), not both")
-      case .superResolve where entry.condition != nil || degradation != nil:
-        throw file.error("data", "must have neither condition nor degradation: the conditions are the neighbours")
+      case .superResolve where entry.condition != nil:
+        throw file.error("data", "must have no condition for \(entry.path): the conditions are its own slices")
       case .superResolve where entry.slices.count < 3:
         throw file.error("data", "needs three slices or more of \(entry.path)")
       default: break
       }
+    }
+  }
+
+  private static func conditions(_ file: StrictMapping, _ task: ModelTask) throws -> ConditionSlices {
+    let offsets = file.has("conditionSlices") ? try file.ints("conditionSlices") : ConditionSlices.nearest(task)
+    do { return try ConditionSlices(offsets, task: task) } catch {
+      throw file.error("conditionSlices", error.description)
     }
   }
 
@@ -102,6 +122,12 @@ extension TrainingConfiguration {
       residualBlocks: try map.int("residualBlocks", in: 1...8, default: 2),
       attentionLevels: map.has("attentionLevels") ? try map.ints("attentionLevels") : [],
       bottleneckAttention: try map.bool("bottleneckAttention", default: true))
+  }
+
+  private static func noiseLevel(_ file: StrictMapping) throws -> NoiseLevelSettings {
+    let map = try file.mapping("noiseLevel", keys: ["scale", "jitter"])
+    return NoiseLevelSettings(
+      scale: try map.double("scale", in: 1e-6...1e6), jitter: try map.double("jitter", in: 0...0.5, default: 0.1))
   }
 
   private static func schedule(_ file: StrictMapping) throws -> NoiseScheduleRecord {
@@ -151,12 +177,15 @@ extension TrainingConfiguration {
       size: try pair("size", map.ints))
   }
 
-  private static func degradation(_ file: StrictMapping) throws -> DegradationSettings {
+  private static func degradation(_ file: StrictMapping, _ task: ModelTask) throws -> DegradationSettings {
     let map = try file.mapping("degradation", keys: ["kind", "levels", "realisations", "parameters"])
     let kind: DegradationKind = try map.choice("kind")
     let levels = try map.doubles("levels")
-    guard kind != .thickSlices else {
-      throw map.error("kind", "thick-slices changes the grid: train super-resolve on thin slices instead")
+    guard (kind == .thickSlices) == (task == .superResolve) else {
+      throw map.error("kind", "thick-slices is for super-resolve, which takes no other")
+    }
+    guard kind != .thickSlices || levels.allSatisfy({ [2, 4, 8, 16].contains($0) }) else {
+      throw map.error("levels", "must be 2, 4, 8 or 16 slices: each run of the model halves their distance")
     }
     guard let first = levels.first else { throw map.error("levels", "must hold at least one strength") }
     var record = DegradationRecord(kind: kind.rawValue, levels: levels, parameters: try map.namedDoubles("parameters"))

@@ -85,6 +85,7 @@ public struct TrainingRun {
   private var state: TrainingState
   private var log: TrainingLog
   private var lastValidation: [ValidationRow]
+  private let fitted: FittedValues
   private let tell: (Event) -> Void
 
   /// Runs a configuration to its end, or until `shouldStop` says so (asked before every step and
@@ -125,12 +126,14 @@ public struct TrainingRun {
       : try PairedDataset(
         configuration.validation, of: configuration, folder: options.dataFolder, cache: cache, realisations: 1,
         seed: ~configuration.seed, read: read, progress: making)
+    fitted = checkpoint?.fitted ?? dataset.fitted(for: configuration)
+    configuration.prediction.intensityMap = fitted.intensityMap
     trainer = try Trainer(configuration, dataset: dataset, recomputing: options.recompute)
     // What the card would refuse at the end is refused now.
     try ModelExport(
       TrainingCheckpoint(
         state: trainer.initialState, configuration: given.text, steps: configuration.optimizer.steps, command: "",
-        validation: []), software: ""
+        validation: [], fitted: fitted), software: ""
     ).card().validate()
     self.options = options
     tell = progress
@@ -213,7 +216,7 @@ public struct TrainingRun {
   private var checkpoint: TrainingCheckpoint {
     TrainingCheckpoint(
       state: state, configuration: trainer.configuration.text, steps: trainer.configuration.optimizer.steps,
-      command: options.command, validation: lastValidation)
+      command: options.command, validation: lastValidation, fitted: fitted)
   }
 
   private mutating func validate() throws {

@@ -10,7 +10,7 @@ public struct ValidationRow: Sendable, Equatable, Codable {
   public var data: String
   /// The strength of its degradation.
   public var level: Double
-  /// PSNR in dB of the (mean of the) conditions, over the model's intensity range.
+  /// PSNR in dB of what the prediction starts from (without a skip the condition), over the model's intensity range.
   public var inputPSNR: Double
   /// PSNR of one evaluation at the noisiest label.
   public var oneStepPSNR: Double
@@ -43,16 +43,12 @@ extension Trainer {
       let none: (Int) throws -> Tensor = { _ in preconditionFailure("DDIM draws no noise") }
       return ValidationRow(
         data: group.name, level: group.level,
-        inputPSNR: Self.psnr(meanCondition(batch.conditions), batch.targets),
+        inputPSNR: Self.psnr(
+          objective.prediction.start(from: batch.conditions, objective.conditions)
+            ?? objective.conditions.centre(of: batch.conditions), batch.targets),
         oneStepPSNR: Self.psnr(try single.run(denoiser, from: start, noise: none), batch.targets),
         psnr: Self.psnr(try full.run(denoiser, from: start, noise: none), batch.targets))
     }
-  }
-
-  private func meanCondition(_ conditions: Tensor) -> Tensor {
-    let channels = conditions.shape[3]
-    return .linearCombination(
-      (0..<channels).map { (coefficient: 1 / Double(channels), sample: conditions.channels($0..<$0 + 1)) })
   }
 
   /// Mean over images of 20 log10(2 / RMSE), values clipped to -1...1.

@@ -29,20 +29,32 @@ public struct SliceStack: Sendable, Equatable {
   /// The slices `range` of frame `frame` of `[frames, slices, rows, columns]` as images `[n, imageRows,
   /// imageColumns, 1]`.
   public func images(_ range: Range<Int>, ofFrame frame: Int, from voxels: Tensor) -> Tensor {
+    images(range, offsets: [0], ofFrame: frame, from: voxels)
+  }
+
+  /// The slices at `offsets` from each of `range`, side by side: `[n, imageRows, imageColumns, offsets]`.
+  ///
+  /// Beyond the first and the last slice the stack is mirrored.
+  public func images(_ range: Range<Int>, offsets: [Int], ofFrame frame: Int, from voxels: Tensor) -> Tensor {
     precondition(voxels.shape.count == 4 && Array(voxels.shape.dropFirst()) == [slices, rows, columns])
     precondition(frame >= 0 && frame < voxels.shape[0] && range.lowerBound >= 0 && range.upperBound <= slices)
     let sourceRows = (0..<imageRows).map { Self.reflected($0, extent: rows) }
-    let sourceColumns = (columns..<max(columns, imageColumns)).map { Self.reflected($0, extent: columns) }
-    var out = Tensor(uninitialized: [range.count, imageRows, imageColumns, 1])
+    let sourceColumns = (0..<imageColumns).map { Self.reflected($0, extent: columns) }
+    let channels = offsets.count
+    var out = Tensor(uninitialized: [range.count, imageRows, imageColumns, channels])
     voxels.withUnsafeBuffer { source in
       out.withUnsafeMutableBuffer { target in
-        guard var to = target.baseAddress, let base = source.baseAddress else { return }
-        for slice in range {
-          for row in sourceRows {
-            let from = base + ((frame * slices + slice) * rows + row) * columns
-            to.update(from: from, count: columns)
-            for (offset, column) in sourceColumns.enumerated() { to[columns + offset] = from[column] }
-            to += imageColumns
+        guard let base = source.baseAddress, let start = target.baseAddress else { return }
+        for (channel, offset) in offsets.enumerated() {
+          var to = start + channel
+          for slice in range {
+            let first = (frame * slices + Self.reflected(slice + offset, extent: slices)) * rows
+            for row in sourceRows {
+              let from = base + (first + row) * columns
+              if channels == 1 { to.update(from: from, count: columns) }
+              for x in (channels == 1 ? columns : 0)..<imageColumns { to[x * channels] = from[sourceColumns[x]] }
+              to += imageColumns * channels
+            }
           }
         }
       }

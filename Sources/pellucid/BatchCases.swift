@@ -102,6 +102,9 @@ struct BatchSamplingFlags: ParsableArguments {
   func validate() throws {
     if let memory, ByteCount.parse(memory) == nil { throw ValidationError("--memory takes a size such as 8G or 512M") }
     guard sampling.noise == nil else { throw ValidationError("--noise is for one image; use `pellucid run`") }
+    guard sampling.noiseLevel == nil else {
+      throw ValidationError("--noise-level is for one image; use `pellucid run`")
+    }
     guard sampling.seed != "auto" else {
       throw ValidationError("--seed auto would make each try another job; give a number")
     }
@@ -112,7 +115,8 @@ struct BatchSamplingFlags: ParsableArguments {
     let given = [
       ("--sampler", sampling.sampler != "ddim"), ("--steps", sampling.steps != nil), ("--seed", sampling.seed != "0"),
       ("--samples", sampling.samples != 1), ("--noise-field", sampling.noiseField != .shared),
-      ("--clamp", sampling.clamp != nil), ("--dtype", dtype != .input), ("--memory", memory != nil),
+      ("--slice-factor", sampling.sliceFactor != 2), ("--clamp", sampling.clamp != nil), ("--dtype", dtype != .input),
+      ("--memory", memory != nil),
       ("--retries", retries != 2), ("--no-report", !report), ("--force", force),
     ].filter(\.1).map(\.0)
     guard given.isEmpty else {
@@ -128,6 +132,7 @@ struct BatchSamplingFlags: ParsableArguments {
     workflow.seed = UInt64(sampling.seed) ?? 0
     workflow.samples = sampling.samples
     workflow.noiseField = Workflow.NoiseField(rawValue: sampling.noiseField.rawValue) ?? .shared
+    workflow.sliceFactor = sampling.sliceFactor == 2 ? nil : sampling.sliceFactor
     workflow.clamp = sampling.clamp
     workflow.dtype = Workflow.StoredType(rawValue: dtype.rawValue) ?? .input
     workflow.memory = memory.flatMap(ByteCount.parse)

@@ -59,7 +59,13 @@ enum ModelDescription {
   }
 
   private static func prediction(_ prediction: PredictionRecord) -> String {
-    let skip = prediction.skip == .condition ? "the condition + \(prediction.residualScale) x output" : nil
+    let start: String? =
+      switch prediction.skip {
+      case .none: nil
+      case .condition: "the condition"
+      case .intensityMap: "a map of the condition's values"
+      }
+    let skip = start.map { "\($0) + \(prediction.residualScale) x output" }
     let clamp = prediction.clampData ? "clamped to -1...1 at every step" : "not clamped"
     return [prediction.kind.rawValue, skip, clamp].compactMap { $0 }.joined(separator: ", ")
   }

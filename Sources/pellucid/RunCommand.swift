@@ -193,6 +193,8 @@ struct RunCommand: AsyncParsableCommand {
     if options.samples > 1 { words += ["--samples", String(options.samples)] }
     if let noise = sampling.noise { words += ["--noise", recorded(noise, "noise")] }
     if options.noiseField != .shared { words += ["--noise-field", options.noiseField.rawValue] }
+    if options.sliceFactor != 2 { words += ["--slice-factor", String(options.sliceFactor)] }
+    if let level = options.noiseLevel { words += ["--noise-level", String(level)] }
     if let clamp = options.clampData { words.append(clamp ? "--clamp" : "--no-clamp") }
     if result.dtype != .input { words += ["--dtype", result.dtype.rawValue] }
     if force { words.append("--force") }

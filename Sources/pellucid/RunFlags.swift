@@ -24,6 +24,16 @@ struct SamplingFlags: ParsableArguments {
   var noise: String?
   @Option(help: "How the noise of neighbouring slices is related: shared, correlated or independent.")
   var noiseField = NoiseField.Sharing.shared
+  @Option(
+    help: ArgumentHelp(
+      "For super-resolution: steps between slices for one before, 2, 4, 8 or 16.", valueName: "factor"))
+  var sliceFactor = 2
+  @Option(
+    parsing: .unconditional,
+    help: ArgumentHelp(
+      "Standard deviation of the input's noise in its own unit, for models that are told it (default: an estimate).",
+      valueName: "number"))
+  var noiseLevel: Double?
   @Flag(
     inversion: .prefixedNo, help: "Clamp predicted images to the model's range (default: as the model's card says).")
   var clamp: Bool?
@@ -31,6 +41,10 @@ struct SamplingFlags: ParsableArguments {
   func validate() throws {
     if seed != "auto", UInt64(seed) == nil {
       throw ValidationError("--seed must be auto or a whole number from 0 to \(UInt64.max), not '\(seed)'.")
+    }
+    guard [2, 4, 8, 16].contains(sliceFactor) else { throw ValidationError("--slice-factor takes 2, 4, 8 or 16.") }
+    if let noiseLevel, !(noiseLevel.isFinite && noiseLevel >= 0 && noiseLevel < 1e9) {
+      throw ValidationError("--noise-level must be a number from 0 on.")
     }
     if noise != nil, samples > 1 {
       throw ValidationError("--noise fixes the noise of one sample; leave out --samples.")
@@ -42,7 +56,7 @@ struct SamplingFlags: ParsableArguments {
     let number = UInt64(seed) ?? UInt64.random(in: 0..<1 << 53)
     return SamplingOptions(
       sampler: try Sampler(parsing: sampler), steps: steps, seed: number, samples: samples, noiseField: noiseField,
-      clampData: clamp)
+      sliceFactor: sliceFactor, noiseLevel: noiseLevel, clampData: clamp)
   }
 }
 

@@ -16,6 +16,7 @@ struct WorkflowTests {
     seed: 18446744073709551615
     samples: 3
     noiseField: correlated
+    sliceFactor: 4
     clamp: false
     dtype: int16
     report: false
@@ -42,6 +43,7 @@ struct WorkflowTests {
     expected.seed = .max
     expected.samples = 3
     expected.noiseField = .correlated
+    expected.sliceFactor = 4
     expected.clamp = false
     expected.dtype = .int16
     expected.report = false
@@ -74,6 +76,7 @@ struct WorkflowTests {
     ("model: m\nsteps: 1001\n", 2, "1...1000"), ("model: m\nseed: auto\n", 2, "whole number"),
     ("model: m\nseed: -1\n", 2, "0...18446744073709551615"), ("model: m\nsamples: 0\n", 2, "1...1000"),
     ("model: m\nnoiseField: common\n", 2, "shared, correlated, independent"),
+    ("model: m\nsliceFactor: 3\n", 2, "2, 4, 8 or 16"),
     ("model: m\nclamp: 2\n", 2, "true or false"), ("model: m\ndtype: uint8\n", 2, "input, float32, int16"),
     ("model: m\nreport: maybe\n", 2, "true or false"), ("model: m\nviewer: 1\n", 2, "true or false"),
     ("model: m\nforce: [true]\n", 2, "true or false"), ("model: m\nmemory: much\n", 2, "8G"),

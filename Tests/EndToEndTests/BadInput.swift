@@ -97,9 +97,9 @@ extension BadInput {
       try Data("not a model".utf8).write(to: scene.model)
       return scene.run(try scene.input("scan.nii", phantom))
     },
-    BadInput("a model for twice as many channels", 65, "2 condition images") { scene in
+    BadInput("one slice for a model that fills gaps", 65, "no gap to fill") { scene in
       try TinyModel.write(to: scene.model) { $0.task = .superResolve }
-      return scene.run(try scene.input("scan.nii", phantom))
+      return scene.run(try scene.input("scan.nii", NIfTIBytes.phantom([24, 20, 1]).data))
     },
     BadInput("pixels far coarser than the model knows", 65, "spacing") {
       $0.run(try $0.input("scan.nii", NIfTIBytes.phantom(spacing: [9, 9, 2.5]).data))

@@ -19,7 +19,7 @@ enum TinyModel {
       intensity: .window(low: -1000, high: 1000),
       envelope: InputEnvelope(modality: "CT", inPlaneSpacing: [0.4, 1.0], sliceSpacing: [0.5, 6], size: [16, 1024]))
     change(&card)
-    card.architecture.inputChannels = card.task.conditionChannels + card.architecture.outputChannels
+    card.architecture.inputChannels = ConditionSlices.nearest(card.task).count + card.architecture.outputChannels
     let network = try UNet(card.architecture)
     try ModelFile.write(card: card, parameters: network.initialParameters(seed: 7), to: url)
   }

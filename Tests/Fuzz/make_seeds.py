@@ -256,6 +256,7 @@ seed: 7
 OVERRIDE = """workflow: ct-denoise-fast
 seed: 5
 sampler: pfdiff-1_1
+sliceFactor: 2
 noiseField: correlated
 memory: 4G
 priority: 0

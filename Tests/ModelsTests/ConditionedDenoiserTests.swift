@@ -54,6 +54,26 @@ import Testing
     }
   }
 
+  @Test("data may start from a map of the condition's values") func intensityMap() throws {
+    let slices = try ConditionSlices([-1, 0], task: .translate)
+    let record = PredictionRecord(
+      kind: .data, skip: .intensityMap, residualScale: 0.5, intensityMap: [-1, 0, 0.5, 0.5, -0.5], clampData: true)
+    // Knots at -1, -0.5, 0, 0.5 and 1; the second channel is the slice itself.
+    let conditions = Tensor([9, -1, 9, -0.75, 9, 0.25, 9, 1, 9, 0.75, 9, 2], shape: [1, 2, 3, 2])
+    let output = Tensor([0, 0, 0, 0, 1, 0], shape: [1, 2, 3, 1])
+    guard case .data(let data) = record.prediction(of: output, conditions: conditions, slices) else {
+      Issue.record("no data prediction")
+      return
+    }
+    #expect(data.values == [-1, -0.5, 0.5, -0.5, 0.5, -0.5])
+    var card = Fixtures.card()
+    card.prediction = record
+    card.prediction.intensityMap = nil
+    #expect { try card.validate() } throws: { "\($0)".contains("intensityMap") }
+    card.prediction.intensityMap = [0, .nan]
+    #expect { try card.validate() } throws: { "\($0)".contains("intensityMap") }
+  }
+
   @Test("an image's prediction does not depend on what else is in the batch") func batches() throws {
     let record = PredictionRecord(kind: .data, skip: .condition, residualScale: 0.1, clampData: true)
     let both = try predict(record).tensor

@@ -1,6 +1,7 @@
 import Diffusion
 import Models
 import Pipeline
+import Synchronization
 import TensorCore
 import Testing
 import Transforms
@@ -121,15 +122,110 @@ private func values(_ restoration: Restoration) -> [Float] { restoration.voxels.
     #expect(abs(try restored(.translate)[0] - 1000) < 0.01)
   }
 
-  @Test("a model that needs two neighbours is refused, and what progress throws ends the work")
-  func refusals() throws {
+  @Test("neighbours are condition channels in the order of the card, and the skip starts from the slice itself")
+  func neighbours() throws {
+    let volume = testVolume((0..<4 * 4 * 3).map { Float($0 / 16 * 100) }, columns: 4, rows: 4, slices: 3)
+    var card = testCard(conditions: 3)
+    card.conditionSlices = [-1, 0, 1]
+    let seen = Mutex<[[Float]]>([])
+    let restorer = try VolumeRestorer(card: card, options: SamplingOptions(steps: 1), batch: 3) { conditions in
+      seen.withLock { $0 = (0..<3).map { Array(conditions.values[(48 * $0)..<(48 * $0 + 3)]) } }
+      return ClosedFormDenoiser(clean: conditions.channels(1..<2))
+    }
+    let result = try restorer.restore(volume)
+    // -1000 to 1000 become -1 to 1.
+    let expected: [[Float]] = [[0.1, 0, 0.1], [0, 0.1, 0.2], [0.1, 0.2, 0.1]]
+    for (a, b) in zip(seen.withLock(\.self).joined(), expected.joined()) { #expect(abs(a - b) < 1e-6) }
+    for (out, input) in zip(values(result), volume.voxels.values) { #expect(abs(out - input) < 1e-3) }
+  }
+
+  @Test("a network that is told the noise gets the given level or the estimate, within what it knows")
+  func noiseLevel() throws {
+    let volume = testVolume(scrambled(8 * 8 * 4).map { 400 + $0 / 10 }, columns: 8, rows: 8, slices: 4)
+    var card = testCard(conditions: 2)
+    card.noiseLevel = NoiseLevelRecord(scale: 5, range: [0.01, 0.3])
+    func told(_ level: Double?) throws -> (channel: Float, used: Double?) {
+      let seen = Mutex<Set<Float>>([])
+      let restorer = try VolumeRestorer(card: card, options: SamplingOptions(steps: 1, noiseLevel: level), batch: 4) {
+        let channel = $0.channels(1..<2).values
+        seen.withLock { $0.formUnion(channel) }
+        return ClosedFormDenoiser(clean: $0.channels(0..<1))
+      }
+      let result = try restorer.restore(volume)
+      for (out, input) in zip(values(result), volume.voxels.values) { #expect(abs(out - input) < 1e-3) }
+      let all = seen.withLock(\.self)
+      #expect(all.count == 1)
+      return (try #require(all.first), result.noiseLevel)
+    }
+    // The window of 2000 makes 100 a tenth.
+    #expect(try abs(told(100).channel - 0.5) < 1e-6 && told(100).used == 100)
+    #expect(try abs(told(1e6).channel - 1.5) < 1e-6)
+    #expect(try abs(told(0).channel - 0.05) < 1e-6)
+    let estimate = NoiseLevel.estimate(volume.voxels)
+    #expect(estimate > 20 && estimate < 300)
+    #expect(try told(nil).used == estimate)
+    #expect(try abs(told(nil).channel - Float(estimate / 1000 * 5)) < 1e-5)
     #expect {
-      try VolumeRestorer(card: testCard(task: .superResolve, conditions: 2), options: SamplingOptions(), batch: 1) {
+      try VolumeRestorer(card: testCard(), options: SamplingOptions(noiseLevel: 3), batch: 1) {
         ClosedFormDenoiser(clean: $0)
       }
-    } throws: {
-      ($0 as? PipelineError)?.kind == .unsuitableInput
+    } throws: { ($0 as? PipelineError)?.kind == .usage }
+  }
+
+  @Test("a translation comes out in the values of the contrast that it makes")
+  func outputRange() throws {
+    let volume = testVolume([0, 500, -1000, 1000], columns: 2, rows: 2, slices: 1)
+    var card = testCard(task: .translate, multipliers: [1])
+    card.outputRange = [10, 250]
+    let restorer = try VolumeRestorer(card: card, options: SamplingOptions(steps: 1, samples: 2), batch: 1) {
+      ClosedFormDenoiser(clean: $0)
     }
+    let result = try restorer.restore(volume)
+    for (out, expected) in zip(values(result), [130, 190, 10, 250] as [Float]) { #expect(abs(out - expected) < 1e-3) }
+  }
+
+  @Test("super-resolution fills every gap, keeps the slices that were there, and says where the new ones lie")
+  func superResolution() throws {
+    let volume = testVolume((0..<4 * 4 * 3 * 2).map { Float($0 / 16 * 100) }, columns: 4, rows: 4, slices: 3, frames: 2)
+    let card = testCard(task: .superResolve, conditions: 2)
+    for (factor, slices) in [(2, 5), (4, 9)] {
+      let options = SamplingOptions(steps: 1, sliceFactor: factor)
+      let restorer = try VolumeRestorer(card: card, options: options, batch: 2) { conditions in
+        ClosedFormDenoiser(
+          clean: .linearCombination([(0.5, conditions.channels(0..<1)), (0.5, conditions.channels(1..<2))]))
+      }
+      var calls: [Int] = []
+      let result = try restorer.restore(volume) { calls.append($0) }
+      #expect(calls == Array(1...restorer.evaluations(frames: 2, slices: 3)))
+      let output = restorer.output(result.voxels, for: volume)
+      #expect(output.slices == slices && restorer.outputSlices(of: 3) == slices && output.frames == 2)
+      #expect(abs(output.spacing[2] * Double(factor) - volume.spacing[2]) < 1e-9)
+      #expect(output.affine.position(of: [1, 2, Double(2 * factor)]) == volume.affine.position(of: [1, 2, 2]))
+      // The mean of two neighbours is linear interpolation.
+      let linear = restorer.inputOnOutputGrid(volume)
+      #expect(linear.voxels.shape == output.voxels.shape && linear.affine == output.affine)
+      for (a, b) in zip(output.voxels.values, linear.voxels.values) { #expect(abs(a - b) < 1e-3) }
+      let kept = (0..<3).map {
+        output.voxels.slice(0..<1).reshaped([slices, 4, 4]).slice($0 * factor..<$0 * factor + 1)
+      }
+      for (k, slice) in kept.enumerated() {
+        #expect(slice.values == Array(volume.voxels.values[(16 * k)..<(16 * k + 16)]))
+      }
+    }
+    let single = testVolume(scrambled(16), columns: 4, rows: 4, slices: 1)
+    let restorer = try VolumeRestorer(card: card, options: SamplingOptions(), batch: 1) {
+      ClosedFormDenoiser(clean: $0)
+    }
+    #expect { try restorer.restore(single) } throws: { ($0 as? PipelineError)?.kind == .unsuitableInput }
+    #expect {
+      try VolumeRestorer(card: testCard(), options: SamplingOptions(sliceFactor: 4), batch: 1) {
+        ClosedFormDenoiser(clean: $0)
+      }
+    } throws: { ($0 as? PipelineError)?.kind == .usage }
+  }
+
+  @Test("what progress throws ends the work")
+  func refusals() throws {
     struct Stop: Error {}
     var calls = 0
     #expect(throws: Stop.self) {

@@ -35,7 +35,7 @@ import Volumes
     #expect(Self.patch(cut) == [213, 223, 214, 224])
   }
 
-  @Test func `network values survive two bytes`() {
+  @Test func `network values survive two bytes`() throws {
     let values = Tensor([-1, -0.123456, 0, 0.5, 1, 1.5], shape: [1, 2, 3])
     let stack = PlaneStack(values)
     var out = [Float](repeating: 0, count: 6)
@@ -45,18 +45,23 @@ import Volumes
     for (a, b) in zip(out, [-1, -0.123456, 0, 0.5, 1, 1] as [Float]) { #expect(abs(a - b) <= 0.5 / 32767) }
   }
 
-  static func dataset(_ weights: [Double], fromNeighbours: Bool = false) -> PairedDataset {
-    PairedDataset(
+  static func dataset(
+    _ weights: [Double], fromNeighbours: Bool = false, offsets given: [Int]? = nil
+  ) throws -> PairedDataset {
+    let offsets = given ?? (fromNeighbours ? [0, 1] : [0])
+    return PairedDataset(
       entries: weights.map {
         PairedDataset.Entry(
           name: "", weight: $0,
-          variants: [.init(level: 0, target: stack, condition: fromNeighbours ? nil : stack)],
-          fromNeighbours: fromNeighbours)
-      }, conditionChannels: fromNeighbours ? 2 : 1)
+          variants: [
+            fromNeighbours
+              ? .init(level: 0, target: stack, gap: 2) : .init(level: 0, target: stack, condition: stack)
+          ])
+      }, conditions: try ConditionSlices(offsets, task: fromNeighbours ? .superResolve : .denoise))
   }
 
-  @Test func `samples follow the weights and stay inside`() {
-    let dataset = Self.dataset([1, 3])
+  @Test func `samples follow the weights and stay inside`() throws {
+    let dataset = try Self.dataset([1, 3])
     let random = PhiloxRandomSource(seed: 1)
     let places = (0..<4000).map { dataset.draw(size: 3, flips: true, random, $0) }
     let share = Double(places.count { $0.entry == 1 }) / 4000
@@ -66,8 +71,8 @@ import Volumes
     #expect(places.count { $0.cut.transpose } > 1800)
   }
 
-  @Test func `the same step draws the same patches, another step others`() {
-    let dataset = Self.dataset([1])
+  @Test func `the same step draws the same patches, another step others`() throws {
+    let dataset = try Self.dataset([1])
     let settings = TrainingConfiguration.PatchSettings(sizes: [4], batch: 5, flips: true)
     let first = dataset.batch(settings, seed: 3, step: 10)
     #expect(dataset.batch(settings, seed: 3, step: 10).targets == first.targets)
@@ -77,8 +82,8 @@ import Volumes
     #expect(first.conditions.values == first.targets.values)
   }
 
-  @Test func `steps draw their patch size as often as it is listed, and fewer of the larger`() {
-    let dataset = Self.dataset([1])
+  @Test func `steps draw their patch size as often as it is listed, and fewer of the larger`() throws {
+    let dataset = try Self.dataset([1])
     let settings = TrainingConfiguration.PatchSettings(sizes: [2, 2, 2, 4], batch: 5, flips: true)
     var shapes: [[Int]: Int] = [:]
     for step in 1...400 { shapes[dataset.batch(settings, seed: 1, step: step).targets.shape, default: 0] += 1 }
@@ -96,11 +101,69 @@ import Volumes
     let ramp = PlaneStack(Tensor([0, 0.5, 0.25, 0.5], shape: [4, 1, 1]))
     // 0.5 − (0 + 0.25)/2 = 0.375 and 0.25 − 0.5 = −0.25.
     let expected = (0.375 * 0.375 + 0.25 * 0.25) / 2
-    #expect(abs(PairedDataset.Variant(level: 1, target: ramp, condition: nil).inputError - expected) < 1e-4)
+    #expect(abs(PairedDataset.Variant(level: 1, target: ramp, gap: 2).inputError - expected) < 1e-4)
   }
 
-  @Test func `for super-resolution the conditions are the neighbours`() {
-    let dataset = Self.dataset([1], fromNeighbours: true)
+  @Test func `neighbours are conditions of their own, mirrored at the ends`() throws {
+    let dataset = try Self.dataset([1], offsets: [-1, 0, 1])
+    let batch = dataset.batch(.init(sizes: [4], batch: 64, flips: true), seed: 1, step: 1)
+    let targets = batch.targets.values, conditions = batch.conditions.values
+    var seen: Set<[Int]> = []
+    for i in targets.indices {
+      #expect(conditions[3 * i + 1] == targets[i])
+      seen.insert([0, 2].map { Int(((conditions[3 * i + $0] - targets[i]) * 32767 / 100).rounded()) })
+    }
+    // The first of the four planes shows its second twice, the last its last but one.
+    #expect(seen == [[1, 1], [-1, 1], [-1, -1]])
+  }
+
+  @Test func `a gap may be wider than two planes, and more than two slices may be seen`() throws {
+    let stack = PlaneStack(Tensor((0..<13).map { Float($0) / 20 }, shape: [13, 1, 1]))
+    let variant = PairedDataset.Variant(level: 4, target: stack, gap: 4)
+    #expect(variant.usablePlanes == 2..<11)
+    #expect([-1, 0, 1, 2].map { variant.conditionPlane($0, for: 6) } == [0, 4, 8, 12])
+    // Beyond the first and the last slice of a volume with this gap it is mirrored.
+    #expect([-1, 0, 1, 2].map { variant.conditionPlane($0, for: 3) } == [5, 1, 5, 9])
+    #expect([-1, 0, 1, 2].map { variant.conditionPlane($0, for: 10) } == [4, 8, 12, 8])
+    #expect(variant.inputError < 1e-8)
+  }
+
+  @Test func `the noise level is one more channel, told with the error that estimates have`() throws {
+    var variant = PairedDataset.Variant(level: 0, target: Self.stack, condition: Self.stack)
+    variant.noiseLevel = 0.1
+    let dataset = PairedDataset(
+      entries: [.init(name: "", weight: 1, variants: [variant])], conditions: try ConditionSlices([0], task: .denoise),
+      noiseLevel: .init(scale: 5, jitter: 0.2))
+    let batch = dataset.batch(.init(sizes: [4], batch: 64, flips: true), seed: 1, step: 1)
+    #expect(batch.conditions.shape == [64, 4, 4, 2])
+    let told = batch.conditions.values.enumerated().filter { $0.offset % 2 == 1 }.map(\.element)
+    let levels = stride(from: 0, to: told.count, by: 16).map { told[$0] }
+    for (i, value) in told.enumerated() { #expect(value == levels[i / 16]) }
+    #expect(levels.allSatisfy { (0.4...0.6).contains($0) } && (levels.max() ?? 0) > 0.58 && (levels.min() ?? 1) < 0.42)
+    #expect(dataset.fitted(for: try TrainingConfiguration(yaml: TinyTraining.yaml())).noiseLevels == [0.1, 0.1])
+  }
+
+  @Test func `an intensity map holds the mean target of each condition value, and lines where there is none`() throws {
+    // 0 → 0.5, 0.5 → -0.5 or -0.25; nothing lies in between or outside.
+    let condition = PlaneStack(Tensor([0, 0.5, 0.5, 0], shape: [1, 2, 2]))
+    let target = PlaneStack(Tensor([0.5, -0.5, -0.25, 0.5], shape: [1, 2, 2]))
+    var variant = PairedDataset.Variant(level: 0, target: target, condition: condition)
+    variant.targetRange = [10, 250]
+    var configuration = try TrainingConfiguration(yaml: TinyTraining.yaml())
+    configuration.prediction.skip = .intensityMap
+    let dataset = PairedDataset(
+      entries: [.init(name: "", weight: 1, variants: [variant])], conditions: try ConditionSlices([0], task: .translate)
+    )
+    let fitted = dataset.fitted(for: configuration)
+    #expect(fitted.outputRange == [10, 250] && fitted.noiseLevels == nil)
+    let map = try #require(fitted.intensityMap)
+    for (knot, expected) in [(0, 0.5), (32, 0.5), (40, 0.0625), (48, -0.375), (64, -0.375)] as [(Int, Float)] {
+      #expect(abs(map[knot] - expected) < 1e-4)
+    }
+  }
+
+  @Test func `for super-resolution the conditions are the neighbours`() throws {
+    let dataset = try Self.dataset([1], fromNeighbours: true)
     let batch = dataset.batch(.init(sizes: [4], batch: 8, flips: true), seed: 1, step: 1)
     let targets = batch.targets.values, conditions = batch.conditions.values
     for i in targets.indices {
