@@ -188,7 +188,7 @@ _pellucid_batch() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --fail-fast --strict --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress --spool)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress --spool)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -216,6 +216,10 @@ _pellucid_batch() {
         ;;
     '--noise-field')
         __pellucid_add_completions -W 'shared'$'\n''independent'$'\n''correlated'
+        return
+        ;;
+    '--plane')
+        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'
         return
         ;;
     '--slice-factor')
@@ -467,7 +471,7 @@ _pellucid_enqueue() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -495,6 +499,10 @@ _pellucid_enqueue() {
         ;;
     '--noise-field')
         __pellucid_add_completions -W 'shared'$'\n''independent'$'\n''correlated'
+        return
+        ;;
+    '--plane')
+        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'
         return
         ;;
     '--slice-factor')
@@ -739,7 +747,7 @@ _pellucid_plan() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --fail-fast --strict --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -767,6 +775,10 @@ _pellucid_plan() {
         ;;
     '--noise-field')
         __pellucid_add_completions -W 'shared'$'\n''independent'$'\n''correlated'
+        return
+        ;;
+    '--plane')
+        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'
         return
         ;;
     '--slice-factor')
@@ -1022,7 +1034,7 @@ _pellucid_run() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --viewer --no-viewer --strict --force --record-names --dry-run --json --verbose -v --version -h --help)
     repeating_options=()
-    non_repeating_options=(-o --output --model --sampler --steps --seed --samples --noise --noise-field --slice-factor --noise-level --dtype --if-exists --threads --memory --progress)
+    non_repeating_options=(-o --output --model --sampler --steps --seed --samples --noise --noise-field --plane --slice-factor --noise-level --dtype --if-exists --threads --memory --progress)
     __pellucid_offer_flags_options 1
 
     # Offer option value completions
@@ -1050,6 +1062,10 @@ _pellucid_run() {
         ;;
     '--noise-field')
         __pellucid_add_completions -W 'shared'$'\n''independent'$'\n''correlated'
+        return
+        ;;
+    '--plane')
+        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'
         return
         ;;
     '--slice-factor')

@@ -63,6 +63,7 @@ public struct CaseWork: Codable, Sendable, Equatable {
     let options = SamplingOptions(
       sampler: try Sampler(parsing: workflow.sampler), steps: workflow.steps, seed: workflow.seed,
       samples: workflow.samples, noiseField: NoiseField.Sharing(rawValue: workflow.noiseField.rawValue) ?? .shared,
+      plane: SlicingPlane.Choice(rawValue: (workflow.plane ?? .auto).rawValue) ?? .auto,
       sliceFactor: workflow.sliceFactor ?? 2, clampData: workflow.clamp)
     let dataType: VolumeWriteOptions.DataTypeChoice =
       switch workflow.dtype {
@@ -91,6 +92,7 @@ public struct CaseWork: Codable, Sendable, Equatable {
     words += ["--seed", String(workflow.seed)]
     if workflow.samples > 1 { words += ["--samples", String(workflow.samples)] }
     if workflow.noiseField != .shared { words += ["--noise-field", workflow.noiseField.rawValue] }
+    if let plane = workflow.plane, plane != .auto { words += ["--plane", plane.rawValue] }
     if let factor = workflow.sliceFactor { words += ["--slice-factor", String(factor)] }
     if let clamp = workflow.clamp { words.append(clamp ? "--clamp" : "--no-clamp") }
     if workflow.dtype != .input { words += ["--dtype", workflow.dtype.rawValue] }

@@ -28,6 +28,8 @@ public struct Workflow: Codable, Sendable, Equatable {
   public var noiseField: NoiseField
   /// For super-resolution: steps between slices for one before, 2, 4, 8 or 16; nil for 2.
   public var sliceFactor: Int?
+  /// Which way volumes are cut into slices; nil for as their geometry says.
+  public var plane: Plane?
   /// Whether predicted images are clamped to the model's range; nil as the model's card says.
   public var clamp: Bool?
   /// How voxels are stored.
@@ -99,6 +101,7 @@ public struct Workflow: Codable, Sendable, Equatable {
     result.seed = override.seed ?? seed
     result.samples = override.samples ?? samples
     result.noiseField = override.noiseField ?? noiseField
+    result.plane = override.plane ?? plane
     result.sliceFactor = override.sliceFactor ?? sliceFactor
     result.clamp = override.clamp ?? clamp
     result.dtype = override.dtype ?? dtype

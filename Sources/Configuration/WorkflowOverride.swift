@@ -23,6 +23,8 @@ public struct WorkflowOverride: Codable, Sendable, Equatable {
   public var noiseField: Workflow.NoiseField?
   /// For super-resolution: steps between slices for one before.
   public var sliceFactor: Int?
+  /// Another way to cut volumes into slices.
+  public var plane: Workflow.Plane?
   /// Whether predicted images are clamped to the model's range.
   public var clamp: Bool?
   /// How voxels are stored.
@@ -55,7 +57,8 @@ extension WorkflowOverride {
 
   /// The keys that it shares with a workflow file.
   static let treatmentKeys = [
-    "task", "model", "sampler", "steps", "seed", "samples", "noiseField", "sliceFactor", "clamp", "dtype", "report",
+    "task", "model", "sampler", "steps", "seed", "samples", "noiseField", "plane", "sliceFactor", "clamp", "dtype",
+    "report",
     "viewer",
     "force", "memory", "threads", "retries", "priority",
   ]
@@ -95,6 +98,7 @@ extension WorkflowOverride {
     if map.has("seed") { seed = try map.int("seed", in: 0...UInt64.max) }
     if map.has("samples") { samples = try map.int("samples", in: 1...1000) }
     if map.has("noiseField") { noiseField = try map.choice("noiseField") }
+    if map.has("plane") { plane = try map.choice("plane") }
     if map.has("sliceFactor") {
       sliceFactor = try map.parsed("sliceFactor", as: "2, 4, 8 or 16") { text in
         [2, 4, 8, 16].first { String($0) == text }

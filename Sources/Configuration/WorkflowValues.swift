@@ -31,6 +31,15 @@ extension Workflow {
     case independent
   }
 
+  /// Which way volumes are cut into slices.
+  public enum Plane: String, Codable, Sendable, CaseIterable {
+    /// As their geometry says: as acquired, or axial where voxels are nearly cubic.
+    case auto
+    /// As the file stores them.
+    case stored
+    case axial, coronal, sagittal
+  }
+
   /// How voxels are stored.
   public enum StoredType: String, Codable, Sendable, CaseIterable {
     /// As in the input.

@@ -122,7 +122,8 @@ public struct ImageToImagePipeline: Sendable {
       staged.append(try stage(before.like(voxels: deviation), request.deviationURL, .float32, &flags))
       records += Self.records(staged[1], role: "standard-deviation", before)
     }
-    let numbers = ReportNumbers(before: before.voxels, after: restoration.voxels)
+    let numbers = ReportNumbers(
+      before: job.plane.arranged(before.voxels), after: job.plane.arranged(restoration.voxels))
     clock.lap(\.write)
     var metrics = numbers.metrics
     metrics["noiseLevel"] = restoration.noiseLevel
@@ -242,7 +243,7 @@ public struct ImageToImagePipeline: Sendable {
     let after = try VolumeFile.read(request.output).voxels
     let deviation = request.options.samples > 1 ? try VolumeFile.read(request.deviationURL).voxels : nil
     let before = job.restorer.inputOnOutputGrid(input.volume)
-    let numbers = ReportNumbers(before: before.voxels, after: after)
+    let numbers = ReportNumbers(before: job.plane.arranged(before.voxels), after: job.plane.arranged(after))
     var complete = manifest
     complete.qc.unit = PlannedJob.unit(of: request.model.card, input.volume.header.format)
     let html = try page(before, after, deviation, numbers, complete).html()

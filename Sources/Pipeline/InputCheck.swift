@@ -1,5 +1,6 @@
 public import Models
 import TensorCore
+public import Transforms
 public import Volumes
 
 /// Whether a volume can be restored at all, and whether it is one that the model is meant for.
@@ -12,19 +13,22 @@ public struct InputCheck: Sendable, Equatable {
   /// Judges a volume against a model's card; throws `PipelineError` for voxels that no model can restore.
   public init(_ volume: Volume, for card: ModelCard) throws { try self.init(VolumeSummary(volume), for: card) }
 
-  /// Judges a volume by its summary.
-  public init(_ volume: VolumeSummary, for card: ModelCard) throws {
+  /// Judges a volume by its summary, cut as its geometry says unless it is said otherwise.
+  public init(_ volume: VolumeSummary, for card: ModelCard, cut plane: SlicingPlane? = nil) throws {
+    let plane =
+      plane ?? SlicingPlane(dimensions: volume.dimensions, affine: volume.affine, format: volume.header.format)
+    let size = plane.arranged(volume.dimensions)
     try Self.checkVoxels(volume.voxels)
     var judgement = Judgement()
     judgement.modality(of: volume, card: card)
     if volume.header.format != .png {
       // A PNG does not know the size of its pixels.
-      let spacing = volume.spacing
+      let spacing = plane.arranged(volume.spacing)
       judgement.extent("column spacing", spacing[0], card.envelope.inPlaneSpacing)
       judgement.extent("row spacing", spacing[1], card.envelope.inPlaneSpacing)
-      if volume.slices > 1 { judgement.extent("slice spacing", spacing[2], card.envelope.sliceSpacing) }
+      if size[2] > 1 { judgement.extent("slice spacing", spacing[2], card.envelope.sliceSpacing) }
     }
-    judgement.size(volume, card.envelope.size)
+    judgement.size(size, card.envelope.size)
     warnings = judgement.warnings
     refusals = judgement.refusals
   }
@@ -61,9 +65,9 @@ private struct Judgement {
   }
 
   /// Sizes are padded to what the network needs, so an unusual one is worth a remark only.
-  mutating func size(_ volume: VolumeSummary, _ range: [Int]?) {
+  mutating func size(_ size: [Int], _ range: [Int]?) {
     guard let range, range.count == 2, range[0] <= range[1] else { return }
-    for (name, value) in [("columns", volume.columns), ("rows", volume.rows)]
+    for (name, value) in [("columns", size[0]), ("rows", size[1])]
     where !(range[0]...range[1]).contains(value) {
       warnings.append("\(value) \(name) is outside the model's \(range[0])-\(range[1])")
     }

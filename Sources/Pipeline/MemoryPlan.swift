@@ -1,7 +1,7 @@
 import DurableFiles
 public import Models
 public import TensorCore
-import Transforms
+public import Transforms
 public import Volumes
 
 /// How much memory a run takes, and how many slices may go through the network together.
@@ -19,18 +19,23 @@ public struct MemoryPlan: Sendable, Equatable {
   ///
   /// The prediction holds for the threads and the instruction set in use. `noise` is a volume with the starting noise.
   public init(
-    for volume: Volume, card: ModelCard, samples: Int, sliceFactor: Int = 2, noise: Tensor? = nil, limit: Int?
+    for volume: Volume, plane: SlicingPlane? = nil, card: ModelCard, samples: Int, sliceFactor: Int = 2,
+    noise: Tensor? = nil, limit: Int?
   ) throws {
+    let plane = plane ?? SlicingPlane(for: volume)
     try self.init(
-      dimensions: [volume.columns, volume.rows, volume.slices, volume.frames], card: card, samples: samples,
+      dimensions: plane.arranged([volume.columns, volume.rows, volume.slices, volume.frames]),
+      isRearranged: plane.axis != 2, card: card, samples: samples,
       sliceFactor: sliceFactor, noise: noise, limit: limit)
   }
 
-  /// The same for a volume of these columns, rows, slices and frames.
+  /// The same for a volume of these columns, rows, slices and frames as they are cut; rearranged where it is stored
+  /// another way.
   public init(
-    dimensions: [Int], card: ModelCard, samples: Int, sliceFactor: Int = 2, noise: Tensor? = nil, limit: Int?
+    dimensions: [Int], isRearranged: Bool = false, card: ModelCard, samples: Int, sliceFactor: Int = 2,
+    noise: Tensor? = nil, limit: Int?
   ) throws {
-    let need = try MemoryNeed(dimensions, card, samples: samples, sliceFactor: sliceFactor, noise: noise)
+    let need = try MemoryNeed(dimensions, isRearranged, card, samples: samples, sliceFactor: sliceFactor, noise: noise)
     let useful = max(1, min(dimensions[2], Self.usefulPixels / (need.rows * need.columns)))
     batch = try limit.map { try need.largestBatch(upTo: useful, limit: $0) } ?? useful
     predictedBytes = need.bytes(batch: batch)
@@ -55,7 +60,9 @@ private struct MemoryNeed {
   /// Volumes that the figures of the report take on top: a frame and its slices without the first and the last.
   private static let volumesForFigures = 3
 
-  init(_ dimensions: [Int], _ card: ModelCard, samples: Int, sliceFactor: Int, noise: Tensor?) throws {
+  init(_ dimensions: [Int], _ isRearranged: Bool, _ card: ModelCard, samples: Int, sliceFactor: Int, noise: Tensor?)
+    throws
+  {
     network = try UNet(card.architecture)
     let stack = SliceStack(
       slices: dimensions[2], rows: dimensions[1], columns: dimensions[0], multiple: card.architecture.sizeMultiple)
@@ -66,7 +73,10 @@ private struct MemoryNeed {
     (rows, columns) = (stack.imageRows, stack.imageColumns)
     conditions = try card.conditionChannels
     // Input, result and, of several samples, deviation.
-    let voxels = input + count * (samples > 1 ? 2 : 1) * (isFiner ? 2 : 1) + (noise?.count ?? 0)
+    // What is stored another way exists both ways for a while.
+    let voxels =
+      (input + (noise?.count ?? 0)) * (isRearranged ? 2 : 1) + count * (samples > 1 ? 2 : 1) * (isFiner ? 2 : 1)
+      + (isRearranged ? count : 0)
     lasting = Self.program + network.packedByteCount + 4 * voxels
     // The model is read before the volume, and what that took is given back.
     least = max(

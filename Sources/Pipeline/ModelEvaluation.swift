@@ -73,6 +73,8 @@ public struct ModelEvaluation: Sendable {
     // Both must be finite numbers; whether the model is meant for them is the caller's choice here.
     _ = try InputCheck(truth, for: card)
     _ = try InputCheck(input, for: card)
+    let plane = SlicingPlane(for: truth)
+    let (input, truth) = (plane.arranged(input), plane.arranged(truth))
     let transform = try IntensityTransform(IntensityRule(card.intensity), fitting: truth)
     let scene = Scene(
       input: Self.stack(input), truth: Self.stack(truth), window: transform.low...transform.high, data: data,

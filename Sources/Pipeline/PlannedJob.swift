@@ -16,6 +16,8 @@ struct PlannedJob {
   let flags: [String]
   /// Unit of the voxel values.
   let unit: String
+  /// Which way the volume is cut.
+  let plane: SlicingPlane
   private let request: RunRequest
   private let parameters: [String: ParameterValue]
   private let envelope: EnvelopeRecord
@@ -34,8 +36,11 @@ struct PlannedJob {
 
     // The cheapest refusals first: options, then task, then voxels.
     _ = try VolumeRestorer(card: card, options: options, batch: 1, makeDenoiser: request.model.makeDenoiser)
-    let check = try InputCheck(volume, for: card)
-    guard card.task != .superResolve || volume.slices > 1 else { throw VolumeRestorer.noGap }
+    plane = SlicingPlane(
+      options.plane, dimensions: volume.dimensions, affine: volume.affine, format: volume.header.format)
+    let arranged = plane.arranged(volume.dimensions)
+    let check = try InputCheck(volume, for: card, cut: plane)
+    guard card.task != .superResolve || arranged[2] > 1 else { throw VolumeRestorer.noGap }
     guard check.refusals.isEmpty || request.force else {
       throw PipelineError(
         .unsuitableInput,
@@ -43,7 +48,8 @@ struct PlannedJob {
       )
     }
     let memory = try MemoryPlan(
-      dimensions: volume.dimensions, card: card, samples: options.samples, sliceFactor: options.sliceFactor,
+      dimensions: arranged, isRearranged: plane.axis != 2, card: card, samples: options.samples,
+      sliceFactor: options.sliceFactor,
       noise: noise,
       limit: request.memoryLimit)
     restorer = try VolumeRestorer(
@@ -58,19 +64,19 @@ struct PlannedJob {
     key = try Manifest.jobKey(
       inputs: inputs, weightsSha256: request.model.sha256, parameters: parameters,
       numericVersion: SoftwareRecord.pellucidNumericVersion)
-    let slices = restorer.outputSlices(of: volume.slices)
-    let voxels = volume.frames * slices * volume.rows * volume.columns
+    var made = volume.dimensions
+    made[plane.axis] = restorer.outputSlices(of: arranged[2])
     let stack = SliceStack(
-      slices: volume.slices, rows: volume.rows, columns: volume.columns, multiple: card.architecture.sizeMultiple)
+      slices: arranged[2], rows: arranged[1], columns: arranged[0], multiple: card.architecture.sizeMultiple)
     plan = RunPlan(
       input: request.input.lastPathComponent, dimensions: volume.dimensions,
-      outputDimensions: [volume.columns, volume.rows, slices, volume.frames],
+      outputDimensions: made, plane: plane.name,
       spacing: volume.spacing, dataType: volume.header.dataType.rawValue, model: "\(card.name) \(card.version)",
       sampler: options.sampler.description, labels: restorer.plan.labels, samples: options.samples, seed: options.seed,
       batch: memory.batch, networkSize: [stack.imageColumns, stack.imageRows],
-      evaluations: restorer.evaluations(frames: volume.frames, slices: volume.slices),
+      evaluations: restorer.evaluations(frames: volume.frames, slices: arranged[2]),
       predictedMemory: memory.predictedBytes, outputs: request.outputs.map(\.lastPathComponent),
-      outputBytes: OutputSite.mostBytes(request, volume.header.dataType, voxels: voxels), warnings: flags,
+      outputBytes: OutputSite.mostBytes(request, volume.header.dataType, voxels: made.reduce(1, *)), warnings: flags,
       jobKey: key)
   }
 
@@ -99,6 +105,7 @@ struct PlannedJob {
       "clamp": .flag(options.clamps(for: request.model.card)), "dataType": .text(dataType),
       "format": .text(Manifest.ending(of: request.output)),
     ]
+    if options.plane != .auto { parameters["plane"] = .text(options.plane.rawValue) }
     if request.model.card.task == .superResolve {
       parameters["sliceFactor"] = .integer(UInt64(options.sliceFactor))
     }
@@ -126,7 +133,8 @@ struct PlannedJob {
         keying: "(seed, sample, draw, plane, pixel)"),
       inputs: input.records, outputs: outputs,
       qc: QualityControl(
-        metrics: metrics.filter { $0.value.isFinite }, unit: unit, flags: flags, envelope: envelope),
+        metrics: metrics.filter { $0.value.isFinite }, unit: unit, flags: flags, envelope: envelope,
+        slicing: SlicingRecord(plane: plane.name, axis: plane.axis)),
       environment: .current(
         isa: ComputeBackend.instructionSet.rawValue, blasCore: ComputeBackend.blasCore, threads: Parallel.threadCount,
         memoryCap: request.memoryLimit),
@@ -140,7 +148,7 @@ extension SoftwareRecord {
   /// The commit that was built, where the build was told.
   public static let pellucidCommit = cbuild_commit().map { String(cString: $0) }
   /// Raised when the same job gives other numbers than before.
-  public static let pellucidNumericVersion = 2
+  public static let pellucidNumericVersion = 3
 
   /// This program.
   static var pellucid: SoftwareRecord {

@@ -145,6 +145,8 @@ public struct RunPlan: Codable, Sendable, Equatable {
   public var dimensions: [Int]
   /// The same of the result.
   public var outputDimensions: [Int]
+  /// Which way it is cut into slices: `axial`, `coronal`, `sagittal`, `stored`.
+  public var plane: String
   /// Voxel size in mm along columns, rows, slices.
   public var spacing: [Double]
   /// How the input's voxels are stored.

@@ -15,6 +15,8 @@ public struct SamplingOptions: Sendable {
   public var samples: Int
   /// How the noise of neighbouring slices is related.
   public var noiseField: NoiseField.Sharing
+  /// Which way volumes are cut into slices.
+  public var plane: SlicingPlane.Choice
   /// For super-resolution: steps between slices for one before; 2, 4, 8 or 16.
   public var sliceFactor: Int
   /// Standard deviation of the input's noise, in its unit, for models that are told it; nil for an estimate.
@@ -27,7 +29,8 @@ public struct SamplingOptions: Sendable {
   /// Options from their parts; the defaults are what `pellucid run` does.
   public init(
     sampler: Sampler = .ddim, steps: Int? = nil, seed: UInt64 = 0, samples: Int = 1,
-    noiseField: NoiseField.Sharing = .shared, sliceFactor: Int = 2, noiseLevel: Double? = nil,
+    noiseField: NoiseField.Sharing = .shared, plane: SlicingPlane.Choice = .auto,
+    sliceFactor: Int = 2, noiseLevel: Double? = nil,
     givenNoise: Tensor? = nil, clampData: Bool? = nil
   ) {
     self.sampler = sampler
@@ -35,6 +38,7 @@ public struct SamplingOptions: Sendable {
     self.seed = seed
     self.samples = samples
     self.noiseField = noiseField
+    self.plane = plane
     self.sliceFactor = sliceFactor
     self.noiseLevel = noiseLevel
     self.givenNoise = givenNoise

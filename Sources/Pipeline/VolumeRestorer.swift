@@ -2,7 +2,7 @@ public import Diffusion
 import Foundation
 public import Models
 public import TensorCore
-import Transforms
+public import Transforms
 public import Volumes
 
 /// Makes the denoiser for some conditions `[n, rows, columns, channels]` in [-1, 1].
@@ -57,21 +57,25 @@ public struct VolumeRestorer: Sendable {
     return Array(sequence(first: slices) { 2 * $0 - 1 }.prefix(options.sliceFactor.trailingZeroBitCount + 1))
   }
 
-  /// Network evaluations that a volume takes, each of one batch.
+  /// Which way a volume is cut.
+  public func plane(for volume: Volume) -> SlicingPlane { SlicingPlane(options.plane, for: volume) }
+
+  /// Network evaluations, each of one batch, that a volume of so many slices along its slicing axis takes.
   public func evaluations(frames: Int, slices: Int) -> Int {
     let passes = passes(slices: slices)
     let made = card.task == .superResolve ? passes.dropLast().map { $0 - 1 } : [slices]
     return frames * made.reduce(0) { $0 + ($1 + batch - 1) / batch } * options.samples * plan.nfe
   }
 
-  /// Slices of the result.
+  /// Slices of the result of so many slices.
   public func outputSlices(of slices: Int) -> Int { passes(slices: slices).last ?? slices }
 
   /// The volume that restored voxels make: on the input's grid, or with as many slices between the first and the last.
   public func output(_ voxels: Tensor, for input: Volume) -> Volume {
     guard card.task == .superResolve else { return input.like(voxels: voxels) }
     var affine = input.affine
-    for row in 0..<3 { affine.rows[row][2] /= Double(options.sliceFactor) }
+    let axis = plane(for: input).axis
+    for row in 0..<3 { affine.rows[row][axis] /= Double(options.sliceFactor) }
     return Volume(voxels: voxels, affine: affine, header: input.header)
   }
 
@@ -79,9 +83,10 @@ public struct VolumeRestorer: Sendable {
   /// is compared with.
   public func inputOnOutputGrid(_ input: Volume) -> Volume {
     guard card.task == .superResolve else { return input }
-    var voxels = input.voxels
+    let plane = plane(for: input)
+    var voxels = plane.arranged(input.voxels)
     for _ in 0..<options.sliceFactor.trailingZeroBitCount { voxels = voxels.interleavingSlices(voxels.betweenSlices()) }
-    return output(voxels, for: input)
+    return output(plane.stored(voxels), for: input)
   }
 
   /// Restores every slice of every frame.
@@ -91,29 +96,28 @@ public struct VolumeRestorer: Sendable {
   public func restore(_ volume: Volume, progress: (_ done: Int) throws -> Void = { _ in }) throws -> Restoration {
     let scale = try ValueScale(card, options, volume)
     if let noise = options.givenNoise { try check(noise, against: volume) }
+    let plane = plane(for: volume)
+    let noise = options.givenNoise.map(plane.arranged)
     var done = 0
     func restored(_ voxels: Tensor, pass: Int) throws -> Slices {
-      try self.restored(voxels, scale, pass: pass) {
+      try self.restored(voxels, scale, noise, pass: pass) {
         done += 1
         try progress(done)
       }
     }
     guard card.task == .superResolve else {
-      let result = try restored(volume.voxels, pass: 0)
-      return Restoration(result.mean, result.deviation, scale, evaluations: done)
+      let result = try restored(plane.arranged(volume.voxels), pass: 0)
+      return Restoration(plane.stored(result.mean), result.deviation.map(plane.stored), scale, evaluations: done)
     }
-    guard volume.slices > 1 else {
-      throw Self.noGap
-    }
-    var (voxels, deviation) = (
-      volume.voxels, options.samples > 1 ? Tensor(repeating: 0, shape: volume.voxels.shape) : nil
-    )
+    var voxels = plane.arranged(volume.voxels)
+    guard voxels.shape[1] > 1 else { throw Self.noGap }
+    var deviation = options.samples > 1 ? Tensor(repeating: 0, shape: voxels.shape) : nil
     for pass in 0..<options.sliceFactor.trailingZeroBitCount {
       let made = try restored(voxels, pass: pass)
       voxels = voxels.interleavingSlices(made.mean)
       if let new = made.deviation { deviation = deviation?.interleavingSlices(new) }
     }
-    return Restoration(voxels, deviation, scale, evaluations: done)
+    return Restoration(plane.stored(voxels), deviation.map(plane.stored), scale, evaluations: done)
   }
 
   /// Slices that were made: the mean of the samples, and their standard deviation from two on.
@@ -121,7 +125,7 @@ public struct VolumeRestorer: Sendable {
 
   /// One pass over voxels `[frames, slices, rows, columns]`.
   private func restored(
-    _ voxels: Tensor, _ scale: ValueScale, pass: Int, evaluated: () throws -> Void
+    _ voxels: Tensor, _ scale: ValueScale, _ noise: Tensor?, pass: Int, evaluated: () throws -> Void
   ) throws -> Slices {
     let (slices, rows, columns) = (voxels.shape[1], voxels.shape[2], voxels.shape[3])
     let multiple = card.architecture.sizeMultiple
@@ -143,7 +147,7 @@ public struct VolumeRestorer: Sendable {
         for sample in 0..<options.samples {
           let field = NoiseField(
             seed: options.seed, sample: sample + pass << 20, sharing: options.noiseField, stack: target,
-            given: options.givenNoise)
+            given: noise)
           moments.add(try run(denoiser, field, range, frame, evaluated: evaluated))
         }
         // What the window cut off a bone is given back to it; another contrast has no use for it.
@@ -213,117 +217,5 @@ extension Restoration {
     self.init(
       voxels: voxels, deviation: deviation, low: scale.input.low, high: scale.input.high,
       noiseLevel: scale.noiseLevel, evaluations: evaluations)
-  }
-}
-
-/// What voxel values of one volume mean to a network, and its values to people.
-private struct ValueScale {
-  let input: IntensityTransform
-  /// The input's own, or that of the contrast which a translation makes.
-  let output: IntensityTransform
-  /// In the input's unit.
-  let noiseLevel: Double?
-  private let told: Float?
-
-  init(_ card: ModelCard, _ options: SamplingOptions, _ volume: Volume) throws {
-    input = try IntensityTransform(IntensityRule(card.intensity), fitting: volume)
-    output = try card.outputRange.map { try IntensityTransform(low: $0[0], high: $0[1]) } ?? input
-    guard let record = card.noiseLevel else {
-      (noiseLevel, told) = (nil, nil)
-      return
-    }
-    let level = options.noiseLevel ?? NoiseLevel.estimate(volume.voxels)
-    noiseLevel = level
-    // Beyond what it was trained on a network is better told the nearest that it knows.
-    let inUnits = min(max(level * 2 / (input.high - input.low), record.range[0]), record.range[1])
-    told = Float(record.scale * inUnits)
-  }
-
-  /// Voxel values `[n, h, w, slices]` as conditions `[n, h, w, channels]`.
-  func conditions(_ voxels: Tensor) -> Tensor {
-    let slices = input.normalized(voxels)
-    guard let told else { return slices }
-    return slices.concatenatingChannels(Tensor(repeating: told, shape: Array(slices.shape.dropLast()) + [1]))
-  }
-}
-
-extension Tensor {
-  /// `[frames, slices, …]`: the means of neighbouring slices, `[frames, slices - 1, …]`.
-  func betweenSlices() -> Tensor {
-    let pixels = shape[2...].reduce(1, *)
-    let (frames, slices) = (shape[0], shape[1])
-    var out = Tensor(uninitialized: [frames, slices - 1] + shape[2...])
-    out.withUnsafeMutableBuffer { out in
-      withUnsafeBuffer { own in
-        for frame in 0..<frames {
-          for i in 0..<(slices - 1) * pixels {
-            let first = frame * slices * pixels + i
-            out[frame * (slices - 1) * pixels + i] = (own[first] + own[first + pixels]) / 2
-          }
-        }
-      }
-    }
-    return out
-  }
-
-  /// `[frames, slices, …]` with the slices of `[frames, slices - 1, …]` between its own.
-  func interleavingSlices(_ between: Tensor) -> Tensor {
-    precondition(between.shape == [shape[0], shape[1] - 1] + shape[2...])
-    let pixels = shape[2...].reduce(1, *)
-    var out = Tensor(uninitialized: [shape[0], 2 * shape[1] - 1] + shape[2...])
-    let slices = shape[1]
-    out.withUnsafeMutableBuffer { out in
-      withUnsafeBuffer { own in
-        between.withUnsafeBuffer { between in
-          guard var to = out.baseAddress, let own = own.baseAddress, let made = between.baseAddress else { return }
-          for frame in 0..<shape[0] {
-            for slice in 0..<2 * slices - 1 {
-              let (source, count) = slice % 2 == 0 ? (own, slices) : (made, slices - 1)
-              to.update(from: source + (frame * count + slice / 2) * pixels, count: pixels)
-              to += pixels
-            }
-          }
-        }
-      }
-    }
-    return out
-  }
-}
-
-/// Running mean and standard deviation of samples, element by element (Welford's recurrence).
-struct SampleMoments {
-  private(set) var count = 0
-  private(set) var mean = Tensor(uninitialized: [])
-  private var squares = Tensor(uninitialized: [])
-
-  /// Takes in one more sample.
-  mutating func add(_ sample: Tensor) {
-    count += 1
-    guard count > 1 else {
-      mean = sample
-      squares = Tensor(repeating: 0, shape: sample.shape)
-      return
-    }
-    let weight = 1 / Float(count)
-    sample.withUnsafeBuffer { x in
-      mean.withUnsafeMutableBuffer { mean in
-        squares.withUnsafeMutableBuffer { squares in
-          for i in 0..<x.count {
-            let delta = x[i] - mean[i]
-            mean[i] += delta * weight
-            squares[i] += delta * (x[i] - mean[i])
-          }
-        }
-      }
-    }
-  }
-
-  /// The sample standard deviation, with `count - 1` in the denominator.
-  var deviation: Tensor {
-    precondition(count > 1)
-    var out = squares
-    let scale = 1 / Float(count - 1)
-    out.withUnsafeMutableBuffer { for i in 0..<$0.count { $0[i] = (max($0[i], 0) * scale).squareRoot() } }
-    return out
   }
 }

@@ -186,13 +186,32 @@ public struct QualityControl: Codable, Sendable, Equatable {
   public var flags: [String]
   /// Whether the input is one that the model is meant for.
   public var envelope: EnvelopeRecord
+  /// Which way the volume was cut; nil in manifests that were written before it was recorded.
+  public var slicing: SlicingRecord?
 
   /// A record from its parts.
-  public init(metrics: [String: Double], unit: String?, flags: [String], envelope: EnvelopeRecord) {
+  public init(
+    metrics: [String: Double], unit: String?, flags: [String], envelope: EnvelopeRecord, slicing: SlicingRecord? = nil
+  ) {
     self.metrics = metrics
     self.unit = unit
     self.flags = flags
     self.envelope = envelope
+    self.slicing = slicing
+  }
+}
+
+/// Which way a volume was cut into the slices that the network saw.
+public struct SlicingRecord: Codable, Sendable, Equatable {
+  /// The nearest of `axial`, `coronal` and `sagittal`; `stored` for images without orientation.
+  public var plane: String
+  /// The stored axis along which slices were counted: 0 columns, 1 rows, 2 slices.
+  public var axis: Int
+
+  /// A record from its parts.
+  public init(plane: String, axis: Int) {
+    self.plane = plane
+    self.axis = axis
   }
 }
 

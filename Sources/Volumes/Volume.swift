@@ -28,6 +28,8 @@ public struct Volume: Sendable {
   public var rows: Int { voxels.shape[2] }
   /// Extent along the first stored dimension.
   public var columns: Int { voxels.shape[3] }
+  /// Columns, rows, slices, frames.
+  public var dimensions: [Int] { [columns, rows, slices, frames] }
   /// Voxel size in mm along columns, rows, slices.
   public var spacing: [Double] { affine.spacing }
   /// What was checked when the file was read, for the manifest: "gzip CRC32 and length checked", "length checked",

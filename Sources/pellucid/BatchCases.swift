@@ -115,7 +115,8 @@ struct BatchSamplingFlags: ParsableArguments {
     let given = [
       ("--sampler", sampling.sampler != "ddim"), ("--steps", sampling.steps != nil), ("--seed", sampling.seed != "0"),
       ("--samples", sampling.samples != 1), ("--noise-field", sampling.noiseField != .shared),
-      ("--slice-factor", sampling.sliceFactor != 2), ("--clamp", sampling.clamp != nil), ("--dtype", dtype != .input),
+      ("--plane", sampling.plane != .auto), ("--slice-factor", sampling.sliceFactor != 2),
+      ("--clamp", sampling.clamp != nil), ("--dtype", dtype != .input),
       ("--memory", memory != nil),
       ("--retries", retries != 2), ("--no-report", !report), ("--force", force),
     ].filter(\.1).map(\.0)
@@ -132,6 +133,7 @@ struct BatchSamplingFlags: ParsableArguments {
     workflow.seed = UInt64(sampling.seed) ?? 0
     workflow.samples = sampling.samples
     workflow.noiseField = Workflow.NoiseField(rawValue: sampling.noiseField.rawValue) ?? .shared
+    workflow.plane = Workflow.Plane(rawValue: sampling.plane.rawValue) ?? .auto
     workflow.sliceFactor = sampling.sliceFactor == 2 ? nil : sampling.sliceFactor
     workflow.clamp = sampling.clamp
     workflow.dtype = Workflow.StoredType(rawValue: dtype.rawValue) ?? .input

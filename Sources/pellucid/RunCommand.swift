@@ -174,7 +174,7 @@ struct RunCommand: AsyncParsableCommand {
       "model: \(plan.model)",
       "sampler: \(plan.sampler), \(plan.labels.count) evaluations at labels \(plan.labels.map(String.init).joined(separator: " "))",
       "samples: \(plan.samples), seed \(plan.seed)",
-      "batch: \(plan.batch) slices of \(plan.networkSize[0]) x \(plan.networkSize[1]), \(plan.evaluations) evaluations in all",
+      "batch: \(plan.batch) \(plan.plane == "stored" ? "" : plan.plane + " ")slices of \(plan.networkSize[0]) x \(plan.networkSize[1]), \(plan.evaluations) evaluations in all",
       "predicted memory: \(ByteCount.text(plan.predictedMemory))",
       "outputs: \(plan.outputs.joined(separator: ", "))",
     ] + (plan.existing.map { ["existing output: \(outlook($0))"] } ?? []) + plan.warnings.map { "warning: \($0)" }
@@ -193,6 +193,7 @@ struct RunCommand: AsyncParsableCommand {
     if options.samples > 1 { words += ["--samples", String(options.samples)] }
     if let noise = sampling.noise { words += ["--noise", recorded(noise, "noise")] }
     if options.noiseField != .shared { words += ["--noise-field", options.noiseField.rawValue] }
+    if options.plane != .auto { words += ["--plane", options.plane.rawValue] }
     if options.sliceFactor != 2 { words += ["--slice-factor", String(options.sliceFactor)] }
     if let level = options.noiseLevel { words += ["--noise-level", String(level)] }
     if let clamp = options.clampData { words.append(clamp ? "--clamp" : "--no-clamp") }

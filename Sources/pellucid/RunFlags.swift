@@ -25,6 +25,12 @@ struct SamplingFlags: ParsableArguments {
   @Option(help: "How the noise of neighbouring slices is related: shared, correlated or independent.")
   var noiseField = NoiseField.Sharing.shared
   @Option(
+    help: """
+      Which slices the network sees: auto (as acquired where voxels are clearly longest along one axis, else axial), axial, coronal, \
+      sagittal, stored.
+      """)
+  var plane = SlicingPlane.Choice.auto
+  @Option(
     help: ArgumentHelp(
       "For super-resolution: steps between slices for one before, 2, 4, 8 or 16.", valueName: "factor"))
   var sliceFactor = 2
@@ -56,7 +62,7 @@ struct SamplingFlags: ParsableArguments {
     let number = UInt64(seed) ?? UInt64.random(in: 0..<1 << 53)
     return SamplingOptions(
       sampler: try Sampler(parsing: sampler), steps: steps, seed: number, samples: samples, noiseField: noiseField,
-      sliceFactor: sliceFactor, noiseLevel: noiseLevel, clampData: clamp)
+      plane: plane, sliceFactor: sliceFactor, noiseLevel: noiseLevel, clampData: clamp)
   }
 }
 
@@ -93,3 +99,4 @@ struct ResultFlags: ParsableArguments {
 
 extension ExistingOutput: ExpressibleByArgument {}
 extension NoiseField.Sharing: ExpressibleByArgument {}
+extension SlicingPlane.Choice: ExpressibleByArgument {}

@@ -16,6 +16,7 @@ struct WorkflowTests {
     seed: 18446744073709551615
     samples: 3
     noiseField: correlated
+    plane: coronal
     sliceFactor: 4
     clamp: false
     dtype: int16
@@ -43,6 +44,7 @@ struct WorkflowTests {
     expected.seed = .max
     expected.samples = 3
     expected.noiseField = .correlated
+    expected.plane = .coronal
     expected.sliceFactor = 4
     expected.clamp = false
     expected.dtype = .int16

@@ -172,6 +172,41 @@ private func values(_ restoration: Restoration) -> [Float] { restoration.voxels.
     } throws: { ($0 as? PipelineError)?.kind == .usage }
   }
 
+  @Test("a volume of cubes is restored in axial slices however it is stored, to the same voxels")
+  func storedOtherwise() throws {
+    let axial = testVolume(scrambled(4 * 5 * 6), columns: 4, rows: 5, slices: 6)
+    let restorer = try VolumeRestorer(
+      card: testCard(), options: SamplingOptions(seed: 3, samples: 2, noiseField: .independent), batch: 2
+    ) { GaussianDenoiser(mean: $0, spread: 0.1) }
+    let expected = try restorer.restore(axial)
+    // Stored with slices from right to left, or from front to back.
+    for choice in [SlicingPlane.Choice.sagittal, .coronal] {
+      let other = SlicingPlane(choice, for: axial).arranged(axial)
+      let plane = restorer.plane(for: other)
+      #expect(plane.axis != 2 && plane.name == "axial")
+      let result = try restorer.restore(other)
+      #expect(result.voxels.shape == other.voxels.shape)
+      #expect(plane.arranged(result.voxels) == expected.voxels)
+      #expect(try plane.arranged(#require(result.deviation)) == expected.deviation)
+    }
+  }
+
+  @Test("super-resolution fills the gaps between thick slices on whichever axis they are stored")
+  func thickAxis() throws {
+    let volume = testVolume(
+      (0..<4 * 3 * 5).map { Float($0 / 4 % 3 * 100) }, columns: 4, rows: 3, slices: 5, spacing: [1, 3, 1])
+    let restorer = try VolumeRestorer(
+      card: testCard(task: .superResolve, conditions: 2), options: SamplingOptions(steps: 1), batch: 4
+    ) { conditions in
+      ClosedFormDenoiser(
+        clean: .linearCombination([(0.5, conditions.channels(0..<1)), (0.5, conditions.channels(1..<2))]))
+    }
+    let output = restorer.output(try restorer.restore(volume).voxels, for: volume)
+    #expect(output.voxels.shape == [1, 5, 5, 4] && output.spacing == [1, 1.5, 1])
+    for (i, value) in output.voxels.values.enumerated() { #expect(abs(value - Float(i / 4 % 5 * 50)) < 1e-3) }
+    #expect(restorer.inputOnOutputGrid(volume).affine == output.affine)
+  }
+
   @Test("a translation comes out in the values of the contrast that it makes")
   func outputRange() throws {
     let volume = testVolume([0, 500, -1000, 1000], columns: 2, rows: 2, slices: 1)
