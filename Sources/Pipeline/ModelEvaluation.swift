@@ -60,26 +60,27 @@ public struct ModelEvaluation: Sendable {
     public var figures: RestorationFigures
   }
 
-  /// Rows for an input and its truth: volumes of one frame and one shape.
+  /// Rows for an input and its truth: volumes of one frame and one shape, or for super-resolution a truth with slices
+  /// between those of the input.
   ///
+  /// Of a super-resolved volume the slices that were made are measured, and how the whole stack hangs together; its
+  /// input is linear interpolation.
   /// `progress` is told before each method which one comes next; what it throws ends the work.
   public func rows(
     input: Volume, truth: Volume, data: String, level: Double? = nil, progress: (String) throws -> Void = { _ in }
   ) throws -> [Row] {
-    guard input.voxels.shape == truth.voxels.shape, truth.frames == 1 else {
-      throw PipelineError(
-        .unsuitableInput, "\(data): input and truth differ in columns, rows or slices, or have frames; give a 3D pair")
-    }
+    let plane = SlicingPlane(for: truth)
+    let (input, truth) = (plane.arranged(input), plane.arranged(truth))
+    let factor = try sliceFactor(input, truth, data)
     // Both must be finite numbers; whether the model is meant for them is the caller's choice here.
     _ = try InputCheck(truth, for: card)
     _ = try InputCheck(input, for: card)
-    let plane = SlicingPlane(for: truth)
-    let (input, truth) = (plane.arranged(input), plane.arranged(truth))
     let transform = try IntensityTransform(IntensityRule(card.intensity), fitting: truth)
     let scene = Scene(
-      input: Self.stack(input), truth: Self.stack(truth), window: transform.low...transform.high, data: data,
-      level: level)
-    var rows = [scene.row("input", output: scene.input)]
+      input: Self.stack(try restorer(samplers[0], seed: 0, factor, batch: 1).inputOnOutputGrid(input)),
+      truth: Self.stack(truth), window: transform.low...transform.high, data: data, level: level,
+      made: card.task == .superResolve ? (0..<truth.slices).filter { $0 % factor != 0 } : nil)
+    var rows = [scene.row(card.task == .superResolve ? "linear interpolation" : "input", output: scene.input)]
     if baselines {
       try progress("\(data): classical methods")
       rows += [
@@ -89,20 +90,20 @@ public struct ModelEvaluation: Sendable {
         baseline.map { scene.row("\($0.description) (chosen on these slices)", output: $0.output, seconds: seconds) }
       }
     }
-    let batch = try MemoryPlan(for: input, card: card, samples: 1, limit: nil).batch
+    let batch = try MemoryPlan(for: input, card: card, samples: 1, sliceFactor: factor, limit: nil).batch
     for sampler in samplers {
-      rows.append(try row(sampler, input, scene, batch) { try progress("\(data): \(sampler), \($0)") })
+      rows.append(try row(sampler, input, scene, factor, batch) { try progress("\(data): \(sampler), \($0)") })
     }
     return rows
   }
 
   private func row(
-    _ sampler: Sampler, _ input: Volume, _ scene: Scene, _ batch: Int, progress: (String) throws -> Void
+    _ sampler: Sampler, _ input: Volume, _ scene: Scene, _ factor: Int, _ batch: Int, progress: (String) throws -> Void
   ) throws -> Row {
     var outputs: [Tensor] = []
     let begin = ContinuousClock.now
     for seed in seeds {
-      let restorer = try restorer(sampler, seed: seed, batch: batch)
+      let restorer = try restorer(sampler, seed: seed, factor, batch: batch)
       let total = restorer.evaluations(frames: 1, slices: input.slices)
       let restoration = try restorer.restore(input) { try progress("seed \(seed), \($0) of \(total) evaluations") }
       outputs.append(restoration.voxels.reshaped(scene.truth.shape))
@@ -118,10 +119,32 @@ public struct ModelEvaluation: Sendable {
     return row
   }
 
-  private func restorer(_ sampler: Sampler, seed: UInt64, batch: Int) throws -> VolumeRestorer {
+  private func restorer(_ sampler: Sampler, seed: UInt64, _ factor: Int = 2, batch: Int) throws -> VolumeRestorer {
     try VolumeRestorer(
-      card: card, options: SamplingOptions(sampler: sampler, steps: steps, seed: seed), batch: batch,
-      makeDenoiser: makeDenoiser)
+      card: card, options: SamplingOptions(sampler: sampler, steps: steps, seed: seed, sliceFactor: factor),
+      batch: batch, makeDenoiser: makeDenoiser)
+  }
+
+  /// How many steps between slices of the truth make one of the input.
+  private func sliceFactor(_ input: Volume, _ truth: Volume, _ data: String) throws -> Int {
+    guard input.frames == 1, truth.frames == 1, input.rows == truth.rows, input.columns == truth.columns else {
+      throw PipelineError(
+        .unsuitableInput, "\(data): input and truth differ in columns, rows or slices, or have frames; give a 3D pair")
+    }
+    guard card.task == .superResolve else {
+      guard input.slices == truth.slices else {
+        throw PipelineError(
+          .unsuitableInput, "\(data): the input has \(input.slices) slices, the truth \(truth.slices); give a pair")
+      }
+      return 2
+    }
+    guard let factor = [2, 4, 8, 16].first(where: { (input.slices - 1) * $0 + 1 == truth.slices }) else {
+      throw PipelineError(
+        .unsuitableInput,
+        "\(data): \(truth.slices) slices of the truth do not lie at every half, quarter … of \(input.slices) of the input"
+      )
+    }
+    return factor
   }
 
   /// The volumes of one comparison as stacks of slices.
@@ -131,14 +154,24 @@ public struct ModelEvaluation: Sendable {
     let window: ClosedRange<Double>
     let data: String
     let level: Double?
+    /// The slices that were made, where others were given.
+    let made: [Int]?
 
     func figures(_ output: Tensor) -> RestorationFigures {
-      RestorationFigures(output: output, input: input, truth: truth, window: window)
+      let whole = RestorationFigures(output: output, input: input, truth: truth, window: window)
+      guard let made else { return whole }
+      func part(_ stack: Tensor) -> Tensor { .concatenate(made.map { stack.slice($0..<$0 + 1) }) }
+      var figures = RestorationFigures(output: part(output), input: part(input), truth: part(truth), window: window)
+      figures.sliceDifference = whole.sliceDifference
+      figures.errorFlicker = whole.errorFlicker
+      figures.worstSlice = made[figures.worstSlice]
+      return figures
     }
 
     func row(_ method: String, output: Tensor, seconds: Double? = nil) -> Row {
       Row(
-        data: data, level: level, method: method, seconds: seconds, slices: truth.shape[0], figures: figures(output))
+        data: data, level: level, method: method, seconds: seconds, slices: made?.count ?? truth.shape[0],
+        figures: figures(output))
     }
   }
 

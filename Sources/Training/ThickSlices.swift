@@ -48,8 +48,9 @@ public struct ThickSlices: Sendable, Equatable {
 
   /// Means of `thickness` neighbouring slices at every slice where there are as many: all that a scanner could have taken.
   ///
-  /// Slice k is the mean of k … k + thickness − 1; the affine has the first one's middle.
-  static func overlapping(_ volume: Volume, thickness: Int) -> Volume {
+  /// Slice k is the mean of k … k + thickness − 1; the affine has the first one's middle. The volume has one frame, and
+  /// no fewer slices than that.
+  public static func overlapping(_ volume: Volume, thickness: Int) -> Volume {
     precondition(thickness >= 1 && thickness <= volume.slices && volume.frames == 1)
     guard thickness > 1 else { return volume }
     let (pixels, count) = (volume.rows * volume.columns, volume.slices - thickness + 1)

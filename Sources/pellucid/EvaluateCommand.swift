@@ -15,7 +15,8 @@ struct EvaluateCommand: AsyncParsableCommand {
     abstract: "Measure a model on scans whose truth is known.",
     discussion: """
       Each clean scan is degraded as the model's card says, at each level, and restored; the result is compared with the \
-      clean scan inside the model's intensity window. With --input the degraded scan is given instead. Gaussian blur and \
+      clean scan inside the model's intensity window. With --input the degraded scan is given instead. For super-resolution \
+      the slices that were made are measured, beside linear interpolation. Gaussian blur and \
       non-local means choose their parameters on the very slices that are measured, which favours them.
 
       Columns: PSNR (dB) and SSIM are means over slices; gain is PSNR over the input's, worst the smallest gain of any \
@@ -116,7 +117,13 @@ struct EvaluateCommand: AsyncParsableCommand {
     }
     return try (levels?.values ?? record.levels).map { level in
       try reporter.tell("\(name): \(record.kind) at \(level)")
-      let degraded = try Degradation(record, level: level).apply(to: truth, seed: degradationSeed)
+      let degradation = try Degradation(record, level: level)
+      let degraded = try degradation.apply(to: truth, seed: degradationSeed)
+      if case .thickSlices(let thick) = degradation {
+        // What the scanner would have seen at and between its slices.
+        let between = ThickSlices.overlapping(truth, thickness: thick.factor)
+        return (degraded, between.slices(0..<(degraded.slices - 1) * thick.factor + 1), name, level)
+      }
       return (degraded, truth, name, level)
     }
   }

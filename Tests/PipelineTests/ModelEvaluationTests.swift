@@ -1,5 +1,6 @@
 import Diffusion
 import Evaluation
+import Foundation
 import Models
 import Pipeline
 import TensorCore
@@ -38,6 +39,44 @@ import Volumes
       #expect(abs(row.figures.psnrGain - 6.0206) < 1e-2 && abs(row.figures.worstSliceGain - 6.0206) < 1e-2)
       #expect(abs(row.figures.noise / rows[0].figures.noise - 0.5) < 0.01)
       #expect(row.seeds == 1 && row.seedSpread == nil)
+    }
+  }
+
+  @Test(
+    "of a super-resolved volume the slices that were made are measured, beside linear interpolation", arguments: [2, 4])
+  func superResolution(factor: Int) throws {
+    let slices = 2 * factor + 1
+    // Bent along the stack, so that straight lines between the given slices miss it.
+    let bend = { (slice: Int) -> Float in Float(slice * slice) * 40 / Float(factor * factor) }
+    let truth = testVolume(
+      (0..<slices * 576).map { ($0 % 24 < 10 ? -200 : 300) + bend($0 / 576) }, columns: 24, rows: 24, slices: slices,
+      spacing: [1, 1, 3 / Double(factor)])
+    let given = Tensor.concatenate(
+      (0..<3).map { truth.voxels.reshaped([slices, 24, 24]).slice($0 * factor..<$0 * factor + 1) })
+    var affine = truth.affine
+    for row in 0..<3 { affine.rows[row][2] *= Double(factor) }
+    let input = Volume(voxels: given.reshaped([1, 3, 24, 24]), affine: affine, header: truth.header)
+    let evaluation = try ModelEvaluation(
+      card: testCard(task: .superResolve, conditions: 2), samplers: [.ddim], seeds: [0], baselines: false
+    ) { conditions in
+      ClosedFormDenoiser(
+        clean: .linearCombination([(0.5, conditions.channels(0..<1)), (0.5, conditions.channels(1..<2))]))
+    }
+    let rows = try evaluation.rows(input: input, truth: truth, data: "bent")
+    #expect(rows.map(\.method) == ["linear interpolation", "ddim uniform-10"])
+    // The mean of neighbours is linear interpolation; kept slices, which have no error, do not count.
+    #expect(rows.allSatisfy { $0.slices == 2 * (factor - 1) && $0.figures.psnr.isFinite })
+    #expect(abs(rows[1].figures.psnrGain) < 1e-3 && abs(rows[1].figures.psnr - rows[0].figures.psnr) < 1e-3)
+    #expect(rows[0].figures.worstSlice % factor != 0)
+    var error = 0.0
+    for slice in 0..<slices where slice % factor != 0 {
+      let share = Float(slice % factor) / Float(factor), first = slice / factor * factor
+      let miss = bend(slice) - (1 - share) * bend(first) - share * bend(first + factor)
+      error += 20 * log10(2000 / Double(abs(miss))) / Double(2 * (factor - 1))
+    }
+    #expect(abs(rows[0].figures.psnr - error) < 1e-3)
+    #expect { try evaluation.rows(input: truth, truth: truth, data: "bent") } throws: {
+      ($0 as? PipelineError)?.kind == .unsuitableInput
     }
   }
 
