@@ -1,10 +1,12 @@
 #!/bin/bash
-# Makes every file of this folder from the LIDC-IDRI-0001 chest CT (see NOTICE). Only its slices 112 to 132 are used:
-# the part that no model in this repository was trained on.
+# Makes every file of this folder from two scans (see NOTICE): slices 112 to 132 of the chest CT LIDC-IDRI-0001, and a head
+# MR of ITK's test data, which no model in this repository was trained on.
 #
-# usage: SampleData/make_samples.sh CT_CHEST_LIDC0001.nii.gz     (needs a release build, and Python with nibabel and pillow)
+# usage: SampleData/make_samples.sh CT_CHEST_LIDC0001.nii.gz MR_T1_PHILIPS_AXIAL_VAULT.nii.gz
+#        (needs a release build, and Python with nibabel and pillow)
 set -euo pipefail
 source_ct=$(readlink -f "$1")
+source_mr=$(readlink -f "$2")
 cd "$(dirname "$0")"
 pellucid=${PELLUCID:-../.build/release/pellucid}
 python=${PYTHON:-python3}
@@ -23,3 +25,13 @@ trap 'rm -rf "$work"' EXIT
 
 # One slice of the low-dose block as a picture, -1000...1000 HU to 0...255.
 "$python" crop.py --png ct-lowdose.nii.gz ct-lowdose-slice.png 6 -1000 1000
+
+# A head from the orbits' roof to above the ventricles, as 12 slices with noise of 8 % of the brightest tissue ...
+"$python" crop.py "$source_mr" "$work/head.nii.gz" 48 44 14 160 192 24
+"$python" crop.py "$work/head.nii.gz" mr-clean.nii.gz 0 0 6 160 192 12
+"$pellucid" degrade mr-clean.nii.gz -o "$work/noisy.nii.gz" --kind rician --sigma 0.08 --seed 20241
+"$python" crop.py "$work/noisy.nii.gz" mr-noisy.nii.gz 0 0 0 160 192 12
+# ... and as 12 slices of 2 mm, with what a scanner would have seen at and between them.
+"$pellucid" degrade "$work/head.nii.gz" -o "$work/thick.nii.gz" --kind thick-slices --factor 2 --seed 0
+"$python" crop.py "$work/thick.nii.gz" mr-thick.nii.gz 0 0 0 160 192 12
+"$python" crop.py --slabs "$work/head.nii.gz" mr-between.nii.gz 2

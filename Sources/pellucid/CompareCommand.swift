@@ -9,7 +9,8 @@ struct CompareCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "compare", abstract: "Measure images against a reference on the same grid.",
     discussion: """
-      PSNR and SSIM are means over slices, within the window. Sharpness is the mean gradient as a multiple of the \
+      PSNR and SSIM are means over slices, within the window; slices that equal the reference, as those that \
+      super-resolution was given, count for the slice difference alone. Sharpness is the mean gradient as a multiple of the \
       reference's (noise raises it as edges do); edges is the share of the reference's gradients that the image has; \
       slice difference is the mean squared difference of neighbouring slices as a multiple of the reference's. Evaluations \
       and seconds come from the manifest beside an image, where there is one. Images that lie elsewhere than the reference, by \

@@ -9,6 +9,9 @@ import Volumes
 struct ImageComparison: Encodable {
   /// The image's file name.
   let name: String
+  /// Slices that equal the reference's, as the given ones of a super-resolved volume do; the means leave them out, unless
+  /// all are equal.
+  let equalSlices: Int
   /// Mean over slices, in dB.
   let psnr: Double
   /// Mean over slices; nil where a slice is smaller than the measure's window.
@@ -34,12 +37,16 @@ struct ImageComparison: Encodable {
     let image = Self.slices(volume, window)
     let truth = Self.slices(reference, window)
     let range = window.upperBound - window.lowerBound
-    psnr = PSNR.mean(image, against: truth, dataRange: range)
+    let errors = SquaredError.perSlice(image, against: truth)
+    let unlike = errors.indices.filter { errors[$0] > 0 }
+    equalSlices = errors.count - unlike.count
+    let (made, wanted) = unlike.isEmpty ? (image, truth) : (Self.part(image, unlike), Self.part(truth, unlike))
+    psnr = PSNR.mean(made, against: wanted, dataRange: range)
     let isLargeEnough = min(volume.rows, volume.columns) >= SSIM.minimumExtent
-    ssim = isLargeEnough ? SSIM.mean(image, against: truth, window: window) : nil
-    meanAbsoluteError = AbsoluteError.mean(image, against: truth)
-    sharpness = Sharpness.ratio(image, against: truth)
-    edgeRetention = Sharpness.edgeRetention(image, against: truth)
+    ssim = isLargeEnough ? SSIM.mean(made, against: wanted, window: window) : nil
+    meanAbsoluteError = AbsoluteError.mean(made, against: wanted)
+    sharpness = Sharpness.ratio(made, against: wanted)
+    edgeRetention = Sharpness.edgeRetention(made, against: wanted)
     // Slices of different frames are no neighbours.
     let isStack = volume.frames == 1
     sliceDifference = isStack ? InterSliceConsistency.ratio(image, against: truth) : nil
@@ -53,6 +60,10 @@ struct ImageComparison: Encodable {
     volume.voxels.reshaped([volume.frames * volume.slices, volume.rows, volume.columns]).clamped(to: window)
   }
 
+  private static func part(_ stack: Tensor, _ slices: [Int]) -> Tensor {
+    slices.count == stack.shape[0] ? stack : .concatenate(slices.map { stack.slice($0..<$0 + 1) })
+  }
+
   private static func evaluations(_ manifest: Manifest) -> Int? {
     guard case .integer(let count)? = manifest.parameters["evaluations"] else { return nil }
     return Int(exactly: count)
@@ -62,6 +73,9 @@ struct ImageComparison: Encodable {
 extension ImageComparison {
   /// One line per image, with a head.
   static func table(_ rows: [ImageComparison]) -> String {
+    let notes = rows.filter { $0.equalSlices > 0 }.map {
+      "\n\($0.name): \($0.equalSlices) slices equal the reference\($0.psnr.isFinite ? " and are left out of the means" : "")"
+    }
     let head = ["image", "evaluations", "seconds", "PSNR", "SSIM", "MAE", "sharpness", "edges", "slice difference"]
     let cells = [head] + rows.map(\.cells)
     let widths = head.indices.map { column in cells.map { $0[column].count }.max() ?? 0 }
@@ -70,7 +84,7 @@ extension ImageComparison {
         let space = String(repeating: " ", count: widths[column] - row[column].count)
         return column == 0 ? row[column] + space : space + row[column]
       }.joined(separator: "  ")
-    }.joined(separator: "\n")
+    }.joined(separator: "\n") + notes.joined()
   }
 
   private var cells: [String] {

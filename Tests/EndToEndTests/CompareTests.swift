@@ -46,6 +46,21 @@ struct CompareTests {
     }
   }
 
+  @Test("slices that equal the reference leave the means to the others") func equalSlices() throws {
+    try Scene.with { scene in
+      let reference = try scene.input("reference.nii", floats(startingWith: []))
+      // Four voxels of the first slice's 480 are off by 2: a mean squared error of 1/30.
+      let other = try scene.input("other.nii", floats(startingWith: [2, 9, 16, 23]))
+      let outcome = try scene.execute(["compare", other, "--reference", reference, "--window", "0,50", "--json"])
+      #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+      #expect(outcome.standardOutput.contains(#""equalSlices" : 1"#))
+      let number = try #require(outcome.standardOutput.firstMatch(of: /"psnr" : ([0-9.]+)/))
+      #expect(abs((Double(number.1) ?? 0) - 10 * log10(2500.0 * 30)) < 1e-6)
+      let table = try scene.execute(["compare", other, "--reference", reference])
+      #expect(table.standardOutput.contains("other.nii: 1 slices equal the reference and are left out of the means"))
+    }
+  }
+
   @Test("what headers round away is no difference, and pictures lie nowhere")
   func rounding() throws {
     try Scene.with { scene in

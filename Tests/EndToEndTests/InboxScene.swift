@@ -71,9 +71,9 @@ struct InboxScene {
     return manifest
   }
 
-  /// A corner of the sample CT, two slices of 48 x 40 voxels, as a file.
-  static func piece(format: String = "nii.gz") throws -> Data {
-    let sample = try VolumeFile.read(Repository.root.appendingPathComponent("SampleData/ct-lowdose.nii.gz"))
+  /// A piece of a sample, by default of the CT, two slices of 48 x 40 voxels, as a file.
+  static func piece(of name: String = "ct-lowdose", format: String = "nii.gz") throws -> Data {
+    let sample = try VolumeFile.read(Repository.root.appendingPathComponent("SampleData/\(name).nii.gz"))
     let (slices, rows, columns) = (2, 40, 48)
     var values: [Float] = []
     sample.voxels.withUnsafeBuffer { voxels in
@@ -85,7 +85,7 @@ struct InboxScene {
       }
     }
     let piece = Volume(
-      voxels: Tensor(values, shape: [1, slices, rows, columns]), affine: .scaling([0.75, 0.75, 2.5]),
+      voxels: Tensor(values, shape: [1, slices, rows, columns]), affine: .scaling(sample.spacing),
       header: VolumeHeader(format: .nifti1, dataType: .int16))
     return try withTemporaryFolder { folder in
       let url = folder.appendingPathComponent("piece.\(format)")

@@ -5,22 +5,23 @@ import Testing
 
 @Suite("Shipped workflows treat the sample as they say, and overrides change what they are asked to")
 struct WorkflowTests {
-  static let shipped = ["ct-denoise", "ct-denoise-fast"]
+  /// Each with the sample that it is for.
+  static let shipped = ["ct-denoise": "ct-lowdose", "ct-denoise-fast": "ct-lowdose", "mr-superres": "mr-thick"]
 
   @Test("the workflows that are tested here are those that are shipped")
   func all() throws {
     let files = try FileManager.default.contentsOfDirectory(
       atPath: Repository.root.appendingPathComponent("Workflows").path)
-    #expect(Set(files.filter { $0.hasSuffix(".yaml") }) == Set(Self.shipped.map { "\($0).yaml" }))
+    #expect(Set(files.filter { $0.hasSuffix(".yaml") }) == Set(Self.shipped.keys.map { "\($0).yaml" }))
   }
 
   @Test(
     "a piece of the sample in the inbox folder of a workflow becomes a committed, verified result",
     arguments: WorkflowTests.shipped)
-  func treats(name: String) throws {
+  func treats(name: String, sample: String) throws {
     try InboxScene.with { scene in
       let workflow = try Workflow.read(Repository.root.appendingPathComponent("Workflows/\(name).yaml"))
-      let piece = try InboxScene.piece()
+      let piece = try InboxScene.piece(of: sample)
       let source = try scene.drop(piece, "\(name)/piece.nii.gz")
       let outcome = try scene.sweep()
       #expect(outcome.exitCode == 0, "\(outcome.standardError)")
@@ -28,6 +29,7 @@ struct WorkflowTests {
       #expect(manifest.model.name == workflow.model)
       #expect(manifest.parameters["sampler"] == .text(workflow.sampler))
       #expect(manifest.rng.seed == workflow.seed)
+      #expect(manifest.outputs[0].geometry?.dimensions == [48, 40, workflow.sliceFactor == nil ? 2 : 3, 1])
       #expect(manifest.outputs.contains { $0.role == "report" } == workflow.report)
       #expect(try Data(contentsOf: source) == piece)
     }
