@@ -24,11 +24,16 @@ struct PlannedJob {
 
   init(_ request: RunRequest, _ input: RunInput) throws {
     try self.init(
-      request, VolumeSummary(input.volume), noise: input.noise, inputs: input.records.map(\.sha256))
+      request, VolumeSummary(input.volume), noise: input.noise, inputs: input.records.map(\.sha256),
+      remarks: { [try NoiseCheck(input.volume, for: request.model.card).warning].compactMap(\.self) })
   }
 
-  /// A job on a volume of which only the summary is known; `inputs` are the digests of its files and of the noise's.
-  init(_ request: RunRequest, _ volume: VolumeSummary, noise: Tensor?, inputs: [String]) throws {
+  /// A job on a volume of which only the summary is known; `inputs` are the digests of its files and of the noise's,
+  /// `remarks` what the voxels themselves have against them.
+  init(
+    _ request: RunRequest, _ volume: VolumeSummary, noise: Tensor?, inputs: [String],
+    remarks: () throws -> [String] = { [] }
+  ) throws {
     let card = request.model.card
     var options = request.options
     options.givenNoise = noise
@@ -55,10 +60,12 @@ struct PlannedJob {
     restorer = try VolumeRestorer(
       card: card, options: options, batch: memory.batch, makeDenoiser: request.model.makeDenoiser)
 
+    let remarks = try remarks()
+    let warnings = check.warnings + remarks
     flags =
       volume.header.warnings + request.model.warnings.map { "W-MODEL: \($0)" }
-      + check.warnings.map { "W-ENVELOPE: \($0)" } + check.refusals.map { "W-FORCED: \($0)" }
-    envelope = EnvelopeRecord(inside: check.isInside, reasons: check.refusals + check.warnings)
+      + warnings.map { "W-ENVELOPE: \($0)" } + check.refusals.map { "W-FORCED: \($0)" }
+    envelope = EnvelopeRecord(inside: check.isInside && remarks.isEmpty, reasons: check.refusals + warnings)
     unit = Self.unit(of: card, volume.header.format)
     parameters = try Self.parameters(request, options)
     key = try Manifest.jobKey(

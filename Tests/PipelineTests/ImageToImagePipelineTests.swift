@@ -72,6 +72,38 @@ private func manifest(_ outcome: RunOutcome) -> Manifest? { if case .committed(l
     }
   }
 
+  @Test("what a network is told of the noise is recorded, and noise that it does not know is warned about")
+  func noiseLevel() throws {
+    try withTemporaryFolder { folder in
+      var card = tinyCard()
+      card.architecture.inputChannels = 3
+      card.noiseLevel = NoiseLevelRecord(scale: 5, range: [0.02, 0.1])
+      let scene = try Scene(folder, card: card)
+      // A deviation of 60 in a window of 2000 is 0.06 in the network's unit, of 200 beyond what it knows, of 2 below.
+      for (deviation, word) in [(60, nil), (200, "more of it"), (2, "denoised before")] as [(Double, String?)] {
+        let noise = PhiloxRandomSource(seed: 1).normal(shape: [1, 4, 24, 24])
+        var volume = testVolume(scrambled(24 * 24 * 4), columns: 24, rows: 24, slices: 4, spacing: [0.7, 0.7, 2.5])
+        volume.voxels = .linearCombination([(deviation, noise)])
+        volume.voxels.withUnsafeMutableBuffer { for i in $0.indices { $0[i] += i % 24 < 12 ? -500 : 300 } }
+        let name = "noisy-\(Int(deviation)).nii"
+        try scene.write(volume, name)
+        var request = scene.request(name)
+        request.ifExists = .replace
+        let warnings = try ImageToImagePipeline(request).plan().warnings.filter { $0.hasPrefix("W-ENVELOPE") }
+        #expect(
+          warnings.count == (word == nil ? 0 : 1) && warnings.allSatisfy { $0.contains(word ?? "?") }, "\(warnings)")
+        let made = try #require(manifest(try ImageToImagePipeline(request).run()))
+        #expect(made.qc.envelope.inside == (word == nil))
+        #expect(made.parameters["noiseLevel"] == .text("estimated"))
+        #expect(abs((made.qc.metrics["noiseLevel"] ?? 0) / deviation - 1) < 0.25)
+        request.options.noiseLevel = 50
+        let given = try #require(manifest(try ImageToImagePipeline(request).run()))
+        #expect(given.parameters["noiseLevel"] == .number(50) && given.qc.metrics["noiseLevel"] == 50)
+        #expect(given.jobKey != made.jobKey)
+      }
+    }
+  }
+
   @Test("the same job again is left alone; another job on its place is refused, or replaces it when told to")
   func existing() throws {
     try withTemporaryFolder { folder in
