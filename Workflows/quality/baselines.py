@@ -1,27 +1,23 @@
 """Classical denoisers, tuned by PSNR on training slices. No command of its own.
 
 Images are in the unit of the window, the third axis is the slice. Noise is a standard deviation in that unit: strengths
-are multiples of it, so that they carry over to a scan of other noise.
+are multiples of it, so that they carry over to slices and scans of other noise.
 """
 
 import functools
+import importlib.metadata
 import inspect
 import itertools
 import warnings
 
-import dipy
 import numpy
-import pywt
-import scipy
-import skimage
 from dipy.denoise.nlmeans import nlmeans
 from scipy.ndimage import gaussian_filter
 from skimage.restoration import cycle_spin, denoise_nl_means, denoise_tv_chambolle, denoise_wavelet
 
 import volumes
 
-VERSIONS = {"scikit-image": skimage.__version__, "dipy": dipy.__version__, "PyWavelets": pywt.__version__,
-            "scipy": scipy.__version__, "numpy": numpy.__version__}
+VERSIONS = {name: importlib.metadata.version(name) for name in ("scikit-image", "dipy", "PyWavelets", "scipy", "numpy")}
 
 
 def non_local_means(image, noise, h, sigma, patch, distance):
@@ -30,8 +26,10 @@ def non_local_means(image, noise, h, sigma, patch, distance):
 
 
 def non_local_means_3d(stack, noise, sigma, block, kind, rician):
-    return nlmeans(stack.astype(numpy.float64), sigma=numpy.full(stack.shape, sigma * noise), patch_radius=1,
-                   block_radius=block, rician=rician, num_threads=1, method=kind)
+    # dipy averages squares, as for magnitudes: far from zero that is the same as averaging values.
+    offset = 0 if rician else 10
+    return nlmeans(stack.astype(numpy.float64) + offset, sigma=numpy.full(stack.shape, sigma * noise), patch_radius=1,
+                   block_radius=block, rician=rician, num_threads=1, method=kind) - offset
 
 
 def total_variation(image, noise, weight):
@@ -52,8 +50,8 @@ def blur(image, noise, width):
 
 
 def corrected(image, noise, bias):
-    """Magnitudes are too bright by the noise; `bias` variances are taken from their squares, 1 where the signal is strong."""
-    return numpy.sqrt(numpy.maximum(numpy.square(image.clip(0)) - bias * noise ** 2, 0))
+    """Magnitudes are too bright by the noise: `bias` variances are taken from their squares."""
+    return numpy.sqrt(numpy.maximum(numpy.square(image.clip(0)) - bias * numpy.square(noise), 0))
 
 
 def around(best, name, factors):
@@ -89,7 +87,7 @@ def methods(rician, quick):
             lambda _: [{"width": b} for b in (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.2, 1.5, 2)]], (False, True)),
         Method("non-local means 3D", non_local_means_3d, [
             lambda _: [{"sigma": s, "block": 2, "kind": kind, "rician": rician}
-                       for s in (0.25, 0.4, 0.6, 0.8, 1, 1.3) for kind in ("classic", "blockwise")],
+                       for s in (0.4, 0.6, 0.8, 1, 1.3, 1.8) for kind in ("classic", "blockwise")],
             *([] if quick else [lambda best: [{**best, "block": b} for b in (3, 5)],
                                 lambda best: around(best, "sigma", (0.85, 1, 1.18))])], (True,)),
     ]
@@ -101,14 +99,14 @@ def methods(rician, quick):
     return found
 
 
-def apply(function, stack, noise, parameters, run=None):
-    """The stack denoised, slice by slice or as a whole; `run` maps over slices as `map` does."""
+def apply(function, stack, noise, parameters, run=map):
+    """The stack denoised, slice by slice or as a whole; `noise` has a value per slice, `run` maps as `map` does."""
     rest = {key: value for key, value in parameters.items() if key not in ("bias", "3D")}
     if parameters["3D"]:
-        out = function(stack, noise, **rest)
+        out = function(stack, float(numpy.mean(noise)), **rest)
     else:
         images = [numpy.ascontiguousarray(stack[:, :, k]) for k in range(stack.shape[2])]
-        out = numpy.stack(list((run or map)(functools.partial(function, noise=noise, **rest), images)), axis=2)
+        out = numpy.stack(list(run(functools.partial(function, **rest), images, noise)), axis=2)
     return corrected(out, noise, parameters["bias"]) if parameters.get("bias") else out
 
 
@@ -120,6 +118,17 @@ def centre(values, size=256):
     return values[tuple(cuts)]
 
 
+def noise_of(stack, truth, known):
+    """Per slice: what is known, or else the input's error in the middle, where a CT has no air around the body.
+
+    That takes a look at the truth, which helps the baselines: an estimate from the image alone misjudges streaks.
+    """
+    if known is not None:
+        return [known] * stack.shape[2]
+    error = centre(stack).clip(0, 1) - centre(truth)
+    return [float(value) for value in numpy.sqrt(numpy.mean(numpy.square(error), axis=(0, 1)))]
+
+
 def score(function, parameters, pair):
     """PSNR on every other inner slice of a stack."""
     stack, truth, noise = pair
@@ -127,7 +136,7 @@ def score(function, parameters, pair):
     if parameters["3D"]:
         out = apply(function, stack, noise, parameters)[:, :, chosen]
     else:
-        out = apply(function, stack[:, :, chosen], noise, parameters)
+        out = apply(function, stack[:, :, chosen], [noise[k] for k in chosen], parameters)
     return volumes.psnr(out, truth[:, :, chosen])
 
 
@@ -155,34 +164,31 @@ class Denoisers:
         self.workshop, self.preparation, self.pool = workshop, preparation, pool
 
     def pairs(self, case):
-        """Cut to the centre; the noise is the truth's where a case knows it, else the input's error on these slices."""
+        """Inputs cut to the centre, truths, noise; and the digests of what they are of."""
         scan = next(other for one, other in case.task.scans if one == case.scan)
         found, keys = [], []
         for tuning in self.preparation.tuning_cases(case.task, scan, case.level):
             stack = centre(volumes.to_unit(volumes.read(tuning.input), tuning.window, volumes.MARGIN))
             truth = centre(volumes.to_unit(volumes.read(tuning.truth), tuning.window))
-            found.append([stack, truth, tuning.noise])
+            found.append([stack, truth, noise_of(stack, truth, tuning.noise)])
             keys += [self.workshop.digest(tuning.input), self.workshop.digest(tuning.truth)]
-        if case.noise is None:
-            noise = float(numpy.sqrt(numpy.mean([numpy.mean((s.clip(0, 1) - t) ** 2) for s, t, _ in found])))
-            found = [[stack, truth, noise] for stack, truth, _ in found]
         return found, keys
 
     def outputs(self, case):
         """(method, parameters, output) one after the other."""
         pairs, keys = self.pairs(case)
-        noise = pairs[0][2] if case.noise is None else case.noise
+        stack = volumes.to_unit(volumes.read(case.input), case.window, volumes.MARGIN)
+        noise = noise_of(stack, volumes.to_unit(volumes.read(case.truth), case.window), case.noise)
         for method in methods(case.task.rician, self.preparation.quick):
-            made_of = ["tuned", method.source(), *map(inspect.getsource, (tune, score, methods)), keys, pairs[0][2],
-                       self.preparation.quick, case.task.rician]
+            made_of = ["tuned", method.source(), *map(inspect.getsource, (tune, score, methods)), keys,
+                       [pair[2] for pair in pairs], self.preparation.quick, case.task.rician]
             tuned = self.workshop.record(f"{method.name}-tuning", made_of, lambda: tune(method, pairs, self.pool))
             parameters = tuned["parameters"]
 
             def compute():
-                stack = volumes.to_unit(volumes.read(case.input), case.window, volumes.MARGIN)
                 out = apply(method.function, stack, noise, parameters, self.pool.map)
                 return volumes.from_unit(out, case.window), case.input
             output = self.workshop.timed_volume(
                 f"{case.name}-{method.name}",
                 [method.source(), parameters, noise, case.window, self.workshop.digest(case.input)], compute)
-            yield method.name, {**parameters, "noise": noise}, output
+            yield method.name, {**parameters, "noise": float(numpy.mean(noise))}, output

@@ -123,7 +123,7 @@ def measure(options, pool):
     preparation = cases.Preparation(workshop, options.data, options.quick)
     os.makedirs(options.docs, exist_ok=True)
     path = os.path.join(options.docs, "quality.json")
-    results = read_results(path)
+    results, failures = read_results(path), []
     for task in cases.TASKS:
         if options.only and task.name not in options.only:
             continue
@@ -131,7 +131,13 @@ def measure(options, pool):
         if model is None:
             say(f"{task.name}: no {task.name}.safetensors in {options.models}: only the baselines are measured")
         before = circumstances(options, workshop)
-        whole = Measurement(task, workshop, preparation, model, pool).whole()
+        try:
+            whole = Measurement(task, workshop, preparation, model, pool).whole()
+        except Refused as refusal:
+            # Hours may lie before the next task: it is measured all the same.
+            say(f"{task.name}: left out, because pellucid refused: {refusal}")
+            failures.append(task.name)
+            continue
         results["tasks"][task.name] = whole | {"made": before}
         # After every task: what was measured is there even if the next one fails.
         results["tasks"] = {one.name: results["tasks"][one.name] for one in cases.TASKS if one.name in results["tasks"]}
@@ -140,16 +146,16 @@ def measure(options, pool):
             file.write("\n")
         os.replace(path + ".new", path)
         tables.write_page(results, options.docs)
-    say(f"wrote {os.path.join(options.docs, 'Quality.md')}")
+    if results["tasks"]:
+        say(f"wrote {os.path.join(options.docs, 'Quality.md')}")
+    if failures:
+        sys.exit(f"not measured: {', '.join(failures)}")
 
 
 def main():
     options = parse()
     with concurrent.futures.ProcessPoolExecutor(options.threads) as pool:
-        try:
-            measure(options, pool)
-        except Refused as refusal:
-            sys.exit(f"pellucid refused: {refusal}")
+        measure(options, pool)
 
 
 if __name__ == "__main__":

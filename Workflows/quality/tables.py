@@ -12,8 +12,8 @@ What the models are worth: against the truth, and against classical methods, on 
 where the scans come from and how to add a case.
 
 - Inputs are made from clean scans by `pellucid degrade` (seed 1001). Only validation slices are measured.
-- Classical methods are tuned by PSNR on training slices of the same task and level. For MR they are told the true
-  noise; Pellucid estimates it.
+- Classical methods are tuned by PSNR on training slices of the same task and level. Denoisers are told the true
+  strength of the noise, which helps them; Pellucid is not.
 - PSNR and SSIM are means over slices within the window; MAE is the mean absolute error. *Sharpness* is the mean
   gradient over the truth's: noise raises it, blur lowers it. *Edges* is the share of the truth's gradients that is there.
   *Slice difference* is the mean squared difference of neighbouring slices over the truth's. All of these are from
