@@ -9,7 +9,7 @@ RELEASE := .build/release/pellucid
 # Where `make install` puts things; with DESTDIR=folder below that folder.
 PREFIX ?= /usr/local
 
-.PHONY: help setup build release viewer test soak lint format demo bench docs install fuzz clean
+.PHONY: help setup build release viewer test soak lint format demo bench evaluate docs install fuzz clean
 
 help: ## List the targets.
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /\1\t/' | expand -t 10
@@ -48,6 +48,10 @@ demo: release ## Denoise the sample CT in two ways and leave pictures, reports a
 
 bench: release ## Compare with PyTorch, ONNX Runtime and OpenVINO (half an hour, 6 GB); rewrites Docs/Benchmarks.md.
 	@Workflows/bench/bench.sh $(RELEASE)
+
+evaluate: release ## Measure the models beside classical methods (hours): `make evaluate DATA=scans MODELS=folder`; rewrites Docs/Quality.md.
+	@[ -n "$(DATA)" ] || { echo "evaluate: say where the scans are: make evaluate DATA=folder" >&2; exit 64; }
+	@Workflows/quality/quality.sh $(RELEASE) --data "$(DATA)" --models "$(or $(MODELS),Workflows/models)"
 
 fuzz: setup ## Fuzz the readers of untrusted files: `make fuzz SECONDS=60 TARGET=nifti`; all of them unless told.
 	@SWIFT=$(SWIFT) Workflows/fuzz.sh $(or $(TARGET),all) $(or $(SECONDS),60)

@@ -3,7 +3,7 @@ public import TensorCore
 /// The best that a classical denoiser can do on given slices, its parameters chosen with the truth in hand.
 ///
 /// That favours the baseline: no choice made on other slices can do better. A model that beats it beats the method.
-/// `Workflows/baselines` has the same with scikit-image and parameters from training slices.
+/// `Workflows/quality` has more of them, from scikit-image and dipy, with parameters from training slices.
 public struct ClassicalBaseline: Sendable {
   /// The method and the parameters that were chosen, for people.
   public let description: String

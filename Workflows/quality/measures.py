@@ -1,0 +1,93 @@
+"""Figures of one output: Pellucid's own, the spectrum's agreement, the spread over seeds. No command of its own."""
+
+import inspect
+import os
+
+import numpy
+
+import volumes
+
+SEEDS = (0, 1, 2)
+SPREAD_SLICES = 5
+
+
+def ring_correlation(image, truth):
+    """Fourier ring correlation in-plane, mean over slices: (frequencies as shares of Nyquist, correlations)."""
+    rows, columns = image.shape[:2]
+    radius = numpy.hypot(numpy.fft.fftfreq(rows)[:, None], numpy.fft.fftfreq(columns)[None, :]) / 0.5
+    rings = min(rows, columns) // 2
+    ring = numpy.minimum((radius * rings).round().astype(int), rings + 1).ravel()
+    # Tapered to the edges, because the transform takes opposite edges for neighbours.
+    taper = numpy.outer(numpy.hanning(rows), numpy.hanning(columns))
+    curves = []
+    for k in range(image.shape[2]):
+        a, b = (numpy.fft.fft2((v[:, :, k] - v[:, :, k].mean()) * taper).ravel() for v in (image, truth))
+        shared = numpy.bincount(ring, (a * b.conj()).real, rings + 2)
+        own = numpy.sqrt(numpy.bincount(ring, abs(a) ** 2, rings + 2) * numpy.bincount(ring, abs(b) ** 2, rings + 2))
+        curves.append((shared / numpy.maximum(own, 1e-30))[1:rings + 1])
+    return numpy.arange(1, rings + 1) / rings, numpy.mean(curves, axis=0)
+
+
+def resolved(image, truth, threshold=0.5):
+    """The share of Nyquist up to which the spectrum agrees with the truth's; 1 where it agrees throughout."""
+    frequencies, correlation = ring_correlation(image, truth)
+    below = numpy.flatnonzero(correlation < threshold)
+    if below.size == 0:
+        return 1.0
+    k = below[0]
+    if k == 0:
+        return float(frequencies[0])
+    share = (correlation[k - 1] - threshold) / (correlation[k - 1] - correlation[k])
+    return float(frequencies[k - 1] + share * (frequencies[k] - frequencies[k - 1]))
+
+
+class Measures:
+    def __init__(self, workshop):
+        self.workshop = workshop
+
+    def of_made(self, case, path):
+        """The volume with only the slices that were made, of the output as of the truth."""
+        made = case.made
+        if made is None:
+            return path
+        return self.workshop.volume("made", [self.workshop.digest(path), made],
+                                    lambda out: volumes.write(out, volumes.read(path)[:, :, made], path))
+
+    def figures(self, case, output):
+        """Quality of the slices that were made, agreement of neighbours on the whole stack."""
+        image, truth = self.of_made(case, output.path), self.of_made(case, case.truth)
+        found = self.workshop.compare(image, truth, case.window)
+        whole = found if case.made is None else self.workshop.compare(output.path, case.truth, case.window)
+        made_of = [inspect.getsource(ring_correlation), inspect.getsource(resolved), case.window,
+                   self.workshop.digest(image), self.workshop.digest(truth)]
+        frequency = self.workshop.record("resolved", made_of, lambda: resolved(
+            volumes.to_unit(volumes.read(image), case.window), volumes.to_unit(volumes.read(truth), case.window)))
+        return {"psnr": found["psnr"], "ssim": found.get("ssim"), "meanAbsoluteError": found["meanAbsoluteError"],
+                "sharpness": found["sharpness"], "edgeRetention": found["edgeRetention"],
+                "sliceDifference": whole.get("sliceDifference"), "errorFlicker": whole.get("errorFlicker"),
+                "resolved": frequency, "seconds": output.seconds, "evaluations": output.evaluations}
+
+    def spread(self, model, case, *options):
+        """Standard deviation over seeds, mean over the voxels that were made, of a few slices from the middle."""
+        depth = volumes.read(case.input).shape[2]
+        first = max(0, (depth - SPREAD_SLICES) // 2)
+        last = min(depth, first + SPREAD_SLICES) - 1
+        few = case.input  # where it has no more slices: then the outputs of the tables serve here, too
+        if last - first + 1 < depth:
+            few = self.workshop.volume(f"{case.name}-few", ["few", self.workshop.digest(case.input), first, last],
+                                       lambda path: volumes.cut(case.input, first, last, path))
+        samples = [volumes.read(self.workshop.restore(model, case, *options, "--seed", seed, source=few).path)
+                   for seed in SEEDS]
+        deviation = numpy.std(numpy.clip(samples, *case.window).astype(numpy.float64), axis=0, ddof=1)
+        if case.made is not None:
+            deviation = deviation[:, :, [k for k in range(deviation.shape[2]) if k % case.level]]
+        return float(deviation.mean())
+
+    def spread_of_mean(self, case, output, samples):
+        """What the samples' own deviation says about the spread of their mean."""
+        if not os.path.exists(output.deviation):
+            return None
+        deviation = volumes.read(output.deviation)
+        if case.made is not None:
+            deviation = deviation[:, :, case.made]
+        return float(deviation.mean() / samples ** 0.5)

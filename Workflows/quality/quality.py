@@ -1,0 +1,162 @@
+"""Measures every model against the truth and against classical methods, on scans that none of them has met.
+
+    make evaluate DATA=folder                                            everything; rewrites Docs/Quality.md
+    Workflows/quality/quality.sh PELLUCID --data FOLDER --quick          few slices; the page stays in the work folder
+    Workflows/quality/quality.sh PELLUCID --data FOLDER --only mr-denoise    one task; the others' figures stay
+
+What was computed before is taken from the work folder, so that a run that was cut off goes on. A model that is not
+there is left out, and said to be.
+"""
+
+import os
+
+# A process per processor: threads inside of each would only be in each other's way.
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+import argparse
+import concurrent.futures
+import datetime
+import json
+import sys
+
+import cases
+import experiments
+import tables
+import verdicts
+from baselines import VERSIONS, Denoisers
+from contrasts import Regressions
+from gaps import Interpolations
+from measures import Measures
+from runs import Model, Output, Refused, Workshop, say
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.normpath(os.path.join(HERE, "..", ".."))
+sys.path.append(os.path.join(HERE, "..", "bench"))
+import machine
+
+BASELINES = {"denoise": Denoisers, "super-resolve": Interpolations, "translate": Regressions}
+# How Pellucid is run for the tables; the first one is the default, by which it is judged.
+SAMPLERS = [("ddim", []), ("pfdiff-1_1", ["--sampler", "pfdiff-1_1"]), ("ddim, mean of 4", ["--samples", 4])]
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, help="the folder with the scans")
+    parser.add_argument("--executable", default=os.path.join(ROOT, ".build", "release", "pellucid"))
+    parser.add_argument("--models", default=os.path.join(ROOT, "Workflows", "models"), help="the folder with the models")
+    parser.add_argument("--work", default=os.path.join(ROOT, ".build", "quality"),
+                        help="where volumes are kept between runs (some gigabytes; default: .build/quality)")
+    parser.add_argument("--docs", help="where Quality.md, quality.json and the pictures go (default: Docs; with --quick "
+                        "a folder in --work)")
+    parser.add_argument("--only", action="append", metavar="TASK", choices=[task.name for task in cases.TASKS],
+                        help="only this task; the page keeps the others' figures")
+    parser.add_argument("--quick", action="store_true", help="few slices, the strongest level: to see that it works")
+    parser.add_argument("--threads", type=int, default=machine.threads(), help="default: one per processor")
+    options = parser.parse_args()
+    options.docs = options.docs or (os.path.join(options.work, "quick") if options.quick else os.path.join(ROOT, "Docs"))
+    if not os.path.isdir(options.data):
+        sys.exit(f"{options.data} is no folder: --data must name the folder with the scans")
+    return options
+
+
+class Measurement:
+    """One task, from its cases to its experiments."""
+
+    def __init__(self, task, workshop, preparation, model, pool):
+        self.task, self.workshop, self.preparation, self.model = task, workshop, preparation, model
+        self.baselines = BASELINES[task.kind](workshop, preparation, pool)
+        self.measures = Measures(workshop)
+
+    def row(self, case, method, kind, output, parameters=None, **more):
+        figures = self.measures.figures(case, output)
+        say(f"{self.task.name}: {case.name}: {method}: {figures['psnr']:.2f} dB, SSIM {figures['ssim'] or 0:.4f}")
+        return {"method": method, "kind": kind, "parameters": parameters or {}, **figures, **more}
+
+    def rows(self, case):
+        unchanged = self.baselines.input(case) if case.made is not None else Output(case.input)
+        yield self.row(case, "input", "input", Output(unchanged.path))
+        for method, parameters, output in self.baselines.outputs(case):
+            yield self.row(case, method, "baseline", output, parameters)
+        if self.model is None:
+            return
+        for method, flags in SAMPLERS:
+            output = self.workshop.restore(self.model, case, *flags)
+            samples = flags[flags.index("--samples") + 1] if "--samples" in flags else 1
+            spread = (self.measures.spread(self.model, case, *flags) if samples == 1
+                      else self.measures.spread_of_mean(case, output, samples))
+            yield self.row(case, method, "pellucid", output, {"options": list(map(str, flags))}, spread=spread)
+
+    def whole(self):
+        found = [{"name": case.name, "scan": case.scan.file, "level": case.level, "slices": case.slices,
+                  "window": case.window, "rows": list(self.rows(case))}
+                 for case in self.preparation.cases(self.task)]
+        result = {"heading": self.task.heading, "kind": self.task.kind, "unit": self.task.unit, "cases": found,
+                  "model": self.model and {"name": self.model.name, "sha256": self.model.sha256, "sees": self.model.sees}}
+        if self.model is not None:
+            closer = experiments.Experiments(self.workshop, self.preparation, self.measures, self.model, self.task)
+            result |= {"consistency": closer.consistency(), "acceleration": closer.acceleration()}
+            if self.task.kind == "denoise":
+                result["calibration"] = closer.calibration()
+        return result | {"verdicts": verdicts.judge(self.task.name, result)}
+
+
+def circumstances(options, workshop):
+    told = dict(machine.describe())
+    return {"date": datetime.date.today().isoformat(), "pellucid": workshop.version, "python": told["Python"],
+            "libraries": VERSIONS, "processor": told["Processor"], "threads": options.threads,
+            "quick": options.quick, "load": round(machine.load(), 1)}
+
+
+def read_results(path):
+    if not os.path.exists(path):
+        return {"schema": "pellucid-quality/1", "tasks": {}}
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except ValueError:
+        sys.exit(f"{path} is no JSON; move it away to begin anew")
+
+
+def measure(options, pool):
+    workshop = Workshop(options.executable, options.work, options.threads)
+    preparation = cases.Preparation(workshop, options.data, options.quick)
+    os.makedirs(options.docs, exist_ok=True)
+    path = os.path.join(options.docs, "quality.json")
+    results, failures = read_results(path), []
+    for task in cases.TASKS:
+        if options.only and task.name not in options.only:
+            continue
+        model = Model.find(options.models, task.name, workshop.digest)
+        if model is None:
+            say(f"{task.name}: no {task.name}.safetensors in {options.models}: only the baselines are measured")
+        before = circumstances(options, workshop)
+        try:
+            whole = Measurement(task, workshop, preparation, model, pool).whole()
+        except Refused as refusal:
+            # Hours may lie before the next task: it is measured all the same.
+            say(f"{task.name}: left out, because pellucid refused: {refusal}")
+            failures.append(task.name)
+            continue
+        results["tasks"][task.name] = whole | {"made": before}
+        # After every task: what was measured is there even if the next one fails.
+        results["tasks"] = {one.name: results["tasks"][one.name] for one in cases.TASKS if one.name in results["tasks"]}
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            json.dump(results, file, indent=1)
+            file.write("\n")
+        os.replace(path + ".new", path)
+        tables.write_page(results, options.docs)
+    if results["tasks"]:
+        say(f"wrote {os.path.join(options.docs, 'Quality.md')}")
+    if failures:
+        sys.exit(f"not measured: {', '.join(failures)}")
+
+
+def main():
+    options = parse()
+    with concurrent.futures.ProcessPoolExecutor(options.threads) as pool:
+        measure(options, pool)
+
+
+if __name__ == "__main__":
+    main()
