@@ -52,59 +52,6 @@ extension TrainingConfiguration {
     try check(file)
   }
 
-  /// What no single key can tell.
-  private func check(_ file: StrictMapping) throws {
-    let labels: LabelSet
-    do {
-      labels = try LabelSet(named: labelSet)
-      let schedule = try NoiseSchedule(schedule)
-      _ = try UNet(architecture)
-      guard labels.labels.allSatisfy({ $0 < schedule.timesteps }) else {
-        throw file.error("labels", "go beyond the schedule's \(schedule.timesteps) timesteps")
-      }
-    } catch let error as ConfigurationError {
-      throw error
-    } catch {
-      throw file.error(String(describing: error))
-    }
-    if let labelWeights {
-      guard labelWeights.count == labels.labels.count, labelWeights.allSatisfy({ $0 >= 0 && $0.isFinite }),
-        labelWeights.contains(where: { $0 > 0 })
-      else {
-        throw file.error("labelWeights", "must hold \(labels.labels.count) weights, one per label, none negative")
-      }
-    }
-    let multiple = architecture.sizeMultiple
-    guard patches.sizes.allSatisfy({ $0 % multiple == 0 }), schedules.validationSize % multiple == 0 else {
-      throw file.error("patches", "and validation must have a size that is a multiple of \(multiple) for this network")
-    }
-    if loss.relativeToInput, prediction.skip != .condition {
-      throw file.error("loss", "relativeToInput needs a data prediction whose skip is the condition")
-    }
-    if loss.guessError > 0, prediction.skip == .none {
-      throw file.error("loss", "guessError needs a data prediction with a skip")
-    }
-    if prediction.skip == .intensityMap, task != .translate {
-      throw file.error("prediction", "has an intensity map for translation only")
-    }
-    if noiseLevel != nil, task != .denoise {
-      throw file.error("noiseLevel", "is for denoising only")
-    }
-    for entry in training + validation {
-      switch task {
-      case .translate where entry.condition == nil:
-        throw file.error("data", "needs a condition file for \(entry.path): translation learns from pairs")
-      case .denoise where (entry.condition == nil) == (degradation == nil):
-        throw file.error("data", "needs either a degradation or a condition file for \(entry.path), not both")
-      case .superResolve where entry.condition != nil:
-        throw file.error("data", "must have no condition for \(entry.path): the conditions are its own slices")
-      case .superResolve where entry.slices.count < 3:
-        throw file.error("data", "needs three slices or more of \(entry.path)")
-      default: break
-      }
-    }
-  }
-
   private static func conditions(_ file: StrictMapping, _ task: ModelTask) throws -> ConditionSlices {
     let offsets = file.has("conditionSlices") ? try file.ints("conditionSlices") : ConditionSlices.nearest(task)
     do { return try ConditionSlices(offsets, task: task) } catch {

@@ -1,0 +1,168 @@
+import DurableFiles
+import Foundation
+import Models
+import TensorCore
+import Transforms
+import Volumes
+
+/// Reads scans and makes pairs of them.
+struct PairBuilder {
+  let configuration: TrainingConfiguration
+  let folder: URL
+  let cache: PlaneCache
+  let realisations: Int
+  let seed: UInt64
+  let read: (URL) throws -> Volume
+  let progress: PairedDataset.Progress
+
+  func entry(_ entry: TrainingConfiguration.DataEntry, number: Int) throws -> PairedDataset.Entry {
+    let url = folder.appendingPathComponent(entry.path)
+    let clean = try slices(entry.slices, of: url)
+    try checkSize(clean, entry)
+    var variants: [PairedDataset.Variant]
+    if configuration.task == .superResolve {
+      variants = try withGaps(clean, entry)
+    } else if let settings = configuration.degradation {
+      variants = try degraded(
+        clean, entry: entry, number: number, digest: ContentDigest.sha256(of: url), settings: settings)
+    } else {
+      variants = [try paired(clean, entry)]
+    }
+    if configuration.loss.relativeToInput, let same = variants.first(where: { $0.inputError < 1e-8 }) {
+      throw TrainingError(
+        .data, "\(entry.path) at level \(same.level) equals its target: loss.relativeToInput cannot divide by its error"
+      )
+    }
+    if configuration.noiseLevel != nil {
+      for index in variants.indices {
+        variants[index].noiseLevel = variants[index].condition.map { NoiseLevel.estimate($0.tensor) } ?? 0
+      }
+    }
+    return PairedDataset.Entry(name: entry.path, weight: entry.weight, variants: variants)
+  }
+
+  /// A scan with its condition in another file.
+  private func paired(_ clean: Volume, _ entry: TrainingConfiguration.DataEntry) throws -> PairedDataset.Variant {
+    guard let condition = entry.condition else {
+      throw TrainingError(.data, "\(entry.path) has neither a degradation nor a condition file")
+    }
+    let paired = try slices(entry.slices, of: folder.appendingPathComponent(condition))
+    guard paired.voxels.shape == clean.voxels.shape else {
+      throw TrainingError(.data, "\(condition) and \(entry.path) have different grids: pairs must be aligned")
+    }
+    // As at run time: a denoised image is scaled back as its input was scaled, another contrast by a range of its own.
+    let reference = configuration.task == .denoise ? paired : clean
+    var variant = PairedDataset.Variant(
+      level: 0, target: try planes(clean, fitting: reference), condition: try planes(paired, fitting: paired))
+    if configuration.task == .translate {
+      let transform = try IntensityTransform(IntensityRule(configuration.intensity), fitting: reference)
+      variant.targetRange = [transform.low, transform.high]
+    }
+    return variant
+  }
+
+  /// For super-resolution: slices of some thickness, every thin slice's distance from the next, so that between two that
+  /// do not overlap there are all that could lie in between; and, as the result of one run is the input of the next,
+  /// the halves, quarters … of that distance too.
+  private func withGaps(_ clean: Volume, _ entry: TrainingConfiguration.DataEntry) throws -> [PairedDataset.Variant] {
+    let factors = configuration.degradation.map { $0.record.levels.map { Int($0) } } ?? [1]
+    return try factors.flatMap { factor -> [PairedDataset.Variant] in
+      let slabs = try planes(ThickSlices.overlapping(clean, thickness: factor), fitting: clean)
+      let gaps = sequence(first: max(factor, 2)) { $0 > 2 ? $0 / 2 : nil }
+      return try gaps.map { gap in
+        let variant = PairedDataset.Variant(level: Double(factor), target: slabs, gap: gap)
+        guard !variant.usablePlanes.isEmpty else {
+          throw TrainingError(.data, "\(entry.path) has too few slices for gaps of \(gap)")
+        }
+        return variant
+      }
+    }
+  }
+
+  private func checkSize(_ volume: Volume, _ entry: TrainingConfiguration.DataEntry) throws {
+    let size = configuration.patches.sizes.max() ?? 0
+    guard volume.rows >= size, volume.columns >= size else {
+      throw TrainingError(
+        .data, "\(entry.path) has slices of \(volume.columns) × \(volume.rows), smaller than patches of \(size)")
+    }
+  }
+
+  /// The slices of the first frame that an entry uses.
+  private func slices(_ range: ClosedRange<Int>, of url: URL) throws -> Volume {
+    let volume = try read(url)
+    guard range.upperBound < volume.slices else {
+      throw TrainingError(
+        .data, "\(url.lastPathComponent) has slices 0-\(volume.slices - 1), not \(range.lowerBound)-\(range.upperBound)"
+      )
+    }
+    let planes = volume.voxels.slice(0..<1).reshaped([volume.slices, volume.rows, volume.columns])
+      .slice(range.lowerBound..<range.upperBound + 1)
+    guard planes.withUnsafeBuffer({ $0.allSatisfy(\.isFinite) }) else {
+      throw TrainingError(.data, "\(url.lastPathComponent) has voxels that are no numbers: leave those slices out")
+    }
+    var affine = volume.affine
+    for r in 0..<3 { affine.rows[r][3] += affine.rows[r][2] * Double(range.lowerBound) }
+    return Volume(
+      voxels: planes.reshaped([1, range.count, volume.rows, volume.columns]), affine: affine, header: volume.header)
+  }
+
+  /// Network values of a volume, scaled as fits another one (or itself).
+  private func planes(_ volume: Volume, fitting reference: Volume) throws -> PlaneStack {
+    let transform = try IntensityTransform(IntensityRule(configuration.intensity), fitting: reference)
+    return PlaneStack(
+      transform.normalized(volume.voxels).reshaped([volume.slices, volume.rows, volume.columns]))
+  }
+
+  /// Every strength and realisation of a scan.
+  ///
+  /// As at run time only the degraded scan is known, it decides the scale of the clean one too.
+  private func degraded(
+    _ clean: Volume, entry: TrainingConfiguration.DataEntry, number: Int, digest: String,
+    settings: TrainingConfiguration.DegradationSettings
+  ) throws -> [PairedDataset.Variant] {
+    var variants: [PairedDataset.Variant] = []
+    let sameScale: Bool = if case .percentiles = configuration.intensity { false } else { true }
+    let target = try planes(clean, fitting: clean)
+    let draws = settings.record.levels.flatMap { level in (0..<realisations).map { (level: level, realisation: $0) } }
+    for (index, draw) in draws.enumerated() {
+      let degradation = try Degradation(settings.record, level: draw.level)
+      // No two scans get the same noise, or a network could learn it.
+      let seed = PhiloxRandomSource(seed: seed, stream: 0xDE9).uint64(at: UInt64(number) << 32 | UInt64(index))
+      var simulated: Volume?
+      func simulate() throws -> Volume {
+        if let simulated { return simulated }
+        try progress("making \(entry.path) at \(settings.record.kind) \(draw.level), \(index + 1) of \(draws.count)")
+        let volume = try degradation.apply(to: clean, seed: seed)
+        simulated = volume
+        return volume
+      }
+      let recipe =
+        "planes 1, file \(digest), slices \(entry.slices), \(settings.record.kind) \(draw.level), "
+        + "\(settings.record.parameters.sorted { $0.key < $1.key }), seed \(seed), \(configuration.intensity)"
+      func cached(_ part: String, _ make: () throws -> PlaneStack) throws -> PlaneStack {
+        try cache.planes(
+          for: "\(part), \(recipe)", count: clean.slices, rows: clean.rows, columns: clean.columns, make: make)
+      }
+      variants.append(
+        PairedDataset.Variant(
+          level: draw.level,
+          target: sameScale
+            ? target : try cached("target") { try planes(clean, fitting: simulate()) },
+          condition: try cached("condition") {
+            let volume = try simulate()
+            return try planes(volume, fitting: volume)
+          }))
+    }
+    return variants
+  }
+}
+
+extension IntensityRule {
+  init(_ contract: IntensityContract) {
+    switch contract {
+    case .window(let low, let high): self = .window(low: low, high: high)
+    case .percentiles(let low, let high): self = .percentiles(low: low, high: high)
+    case .fullRange: self = .fullRange
+    }
+  }
+}
