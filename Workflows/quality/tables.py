@@ -78,6 +78,7 @@ def case_section(case, unit):
 def outcome(verdict, target, digits):
     """By how much a target was met or missed, in one cell."""
     over = verdict["margin"] - target
+    digits += round(abs(over), digits) == 0  # a near miss is to be seen as one
     text = f"met by {over:.{digits}f}" if over >= 0 else f"missed by {-over:.{digits}f}"
     if "asSharp" in verdict and not verdict["asSharp"]:
         text += ", and less sharp" if verdict["sharpness"] < 1 else ", and sharpness further from 1"
