@@ -49,7 +49,7 @@ demo: release ## Denoise the sample CT in two ways and leave pictures, reports a
 bench: release ## Compare with PyTorch, ONNX Runtime and OpenVINO (half an hour, 6 GB); rewrites Docs/Benchmarks.md.
 	@Workflows/bench/bench.sh $(RELEASE)
 
-evaluate: release ## Measure the models beside classical methods (hours): `make evaluate DATA=scans MODELS=folder`; rewrites Docs/Quality.md.
+evaluate: release ## Measure the models beside classical methods (hours): `make evaluate DATA=folder`; rewrites Docs/Quality.md.
 	@[ -n "$(DATA)" ] || { echo "evaluate: say where the scans are: make evaluate DATA=folder" >&2; exit 64; }
 	@Workflows/quality/quality.sh $(RELEASE) --data "$(DATA)" --models "$(or $(MODELS),Workflows/models)"
 

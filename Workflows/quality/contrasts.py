@@ -117,8 +117,8 @@ def some_places(source, count):
                               random.choice(air, min(len(air), count * 3 // 20), replace=False)])
 
 
-METHODS = {"ridge on patches": (Ridge, SAMPLES, "lambda", (1e-7, 1e-6, 1e-5, 1e-4, 1e-3)),
-           "nearest patches": (Neighbours, NEIGHBOUR_SAMPLES, "neighbours", (5, 10, 20, 40))}
+METHODS = {"ridge on patches": (Ridge, SAMPLES, "lambda", (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)),
+           "nearest patches": (Neighbours, NEIGHBOUR_SAMPLES, "neighbours", (3, 5, 10, 20, 40))}
 
 
 class Regressions:

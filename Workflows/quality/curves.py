@@ -8,7 +8,7 @@ HEAD = ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" 
         'font-family="sans-serif" font-size="12"><rect width="100%" height="100%" fill="#ffffff"/>')
 
 
-def ticks(low, high, about=5):
+def ticks(low, high, about=6):
     """Round numbers within a range."""
     raw = (high - low) / about
     power = 10.0 ** math.floor(math.log10(raw))
@@ -21,10 +21,11 @@ def text(value):
     return f"{value:.10g}"
 
 
-def widened(values, share=0.08):
+def widened(values, least, share=0.15):
+    """A range around the values, at least so wide: small differences are to look small."""
     low, high = min(values), max(values)
-    extra = (high - low) * share or abs(high) * 0.01 or 1
-    return low - extra, high + extra
+    extra = max((high - low) * (1 + 2 * share), least) - (high - low)
+    return low - extra / 2, high + extra / 2
 
 
 class Axes:
@@ -32,6 +33,7 @@ class Axes:
 
     def __init__(self, left, top, width, height, xs, ys, x_label, y_label):
         self.box, self.xs, self.ys = (left, top, width, height), xs, ys
+        self.taken, self.waiting = [], []
         self.parts = [f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="none" stroke="#888888"/>']
         for value in ticks(*xs):
             x, y = self.place(value, ys[0])
@@ -56,14 +58,31 @@ class Axes:
         dash = ' stroke-dasharray="5 4"' if dashed else ""
         self.parts.append(f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="1.5"{dash}/>')
 
-    def point(self, x, y, colour, label="", above=True):
+    def point(self, x, y, colour, label=""):
         x, y = self.place(x, y)
         self.parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}"/>')
+        self.taken.append((x - 5, y - 5, x + 5, y + 5))
         if label:
-            # Labels stay inside the frame: on the right half they end at their point.
-            end = x > self.box[0] + self.box[2] / 2
-            self.parts.append(f'<text x="{x + (-7 if end else 7):.1f}" y="{y + (-7 if above else 15):.1f}" font-size="11" '
-                              f'text-anchor="{"end" if end else "start"}" fill="{colour}">{escape(label)}</text>')
+            self.waiting.append((x, y, colour, label))
+
+    def name_points(self):
+        """Puts each name where it hides neither a point nor another name, as near to its point as that goes."""
+        left, top, width, height = self.box
+        for x, y, colour, label in self.waiting:
+            long = 6.6 * len(label)
+            places = [(x + side if side > 0 else x + side - long, y + 4 + lift)
+                      for lift in (-10, 10, 0, -22, 22, -34, 34, -46, 46) for side in (7, -7)]
+            boxes = [(a, b - 10, a + long, b + 2) for a, b in places]
+            free = [box for box in boxes if box[0] > left and box[2] < left + width and box[1] > top
+                    and box[3] < top + height and not any(overlap(box, other) for other in self.taken)]
+            box = (free or boxes)[0]
+            self.taken.append(box)
+            self.parts.append(f'<text x="{box[0]:.1f}" y="{box[3] - 2:.1f}" font-size="11" fill="{colour}">'
+                              f'{escape(label)}</text>')
+
+
+def overlap(a, b):
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def document(width, height, title, *axes):
@@ -79,21 +98,18 @@ def colour_of(method):
 def acceleration(found, unit):
     """Evaluations against PSNR and SSIM, side by side."""
     axes = []
-    for k, (key, label) in enumerate((("psnr", "PSNR, dB"), ("ssim", "SSIM"))):
+    for k, (key, label, least) in enumerate((("psnr", "PSNR, dB", 1), ("ssim", "SSIM", 0.01))):
         rows = [row for row in found["rows"] if row.get(key) is not None and row["evaluations"]]
         if not rows:
             continue
         values = [row[key] for row in rows]
         most = max(row["evaluations"] for row in rows)
-        one = Axes(70 + k * 440, 40, 350, 260, (0, most + 1), widened(values, 0.15), "evaluations per slice", label)
+        one = Axes(70 + k * 440, 40, 350, 260, (0, most * 1.2), widened(values, least), "evaluations per slice", label)
         ladder = sorted((row["evaluations"], row[key]) for row in rows if row["method"].startswith("ddim"))
         one.line(ladder, COLOURS["ddim"])
-        taken = {}
         for row in rows:
-            # Two at one place would hide each other's names.
-            above = taken.setdefault(row["evaluations"], 0) % 2 == 0
-            taken[row["evaluations"]] += 1
-            one.point(row["evaluations"], row[key], colour_of(row["method"]), row["method"], above)
+            one.point(row["evaluations"], row[key], colour_of(row["method"]), row["method"])
+        one.name_points()
         axes.append(one)
     return document(880, 350, f"{found['case']}: quality against evaluations", *axes)
 

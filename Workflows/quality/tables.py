@@ -20,8 +20,8 @@ where the scans come from and how to add a case.
   `pellucid compare`, for all methods.
 - *Resolved* is the share of the Nyquist frequency up to which the spectrum agrees with the truth's (Fourier ring
   correlation in-plane above 0.5, mean over slices).
-- *Spread* is the standard deviation over seeds ({", ".join(map(str, SEEDS))}; the middle {SPREAD_SLICES} slices), mean over voxels. For a mean of 4 samples
-  it is their own deviation, halved.
+- *Spread* is the standard deviation over {len(SEEDS)} seeds (of the middle {SPREAD_SLICES} slices of the input), mean over voxels.
+  For a mean of 4 samples it is their own deviation, halved.
 - *Evaluations* of the network are per slice, all samples together. Seconds are of the whole case; other work on the
   machine lengthens them."""
 
@@ -78,6 +78,7 @@ def case_section(case, unit):
 def outcome(verdict, target, digits):
     """By how much a target was met or missed, in one cell."""
     over = verdict["margin"] - target
+    digits += round(abs(over), digits) == 0  # a near miss is to be seen as one
     text = f"met by {over:.{digits}f}" if over >= 0 else f"missed by {-over:.{digits}f}"
     if "asSharp" in verdict and not verdict["asSharp"]:
         text += ", and less sharp" if verdict["sharpness"] < 1 else ", and sharpness further from 1"
