@@ -1,6 +1,6 @@
 #!/bin/bash
-# Denoises the sample CT in two ways and halves the slice distance of the sample MR; compares results with what they should
-# be. `make demo` builds and calls this.
+# Denoises the sample CT in two ways, denoises the sample MR and halves its slice distance; compares results with what they
+# should be. `make demo` builds and calls this.
 #
 # usage: Workflows/demo.sh PELLUCID OUTPUT_FOLDER
 set -euo pipefail
@@ -19,20 +19,28 @@ denoise() { # NAME SAMPLER
 denoise ten-steps ddim
 denoise pfdiff pfdiff-1_1
 
-echo "demo: a slice between every two ..." >&2
-"$pellucid" run SampleData/mr-thick.nii.gz -o "$out/superres.nii.gz" --model mr-superres --if-exists replace --report
+restore_mr() { # NAME INPUT
+  echo "demo: mr-$1 ..." >&2
+  "$pellucid" run "SampleData/$2.nii.gz" -o "$out/mr-$1.nii.gz" --model "mr-$1" --if-exists replace --report
+}
+restore_mr denoise mr-noisy
+restore_mr superres mr-thick
 
 echo
 "$pellucid" compare "$low" "$out/ten-steps.nii.gz" "$out/pfdiff.nii.gz" --reference "$full" --window -1000,1000 \
   --picture "$out/demo.png" --if-exists replace --picture-window -200,300
 echo
-"$pellucid" compare "$out/superres.nii.gz" --reference SampleData/mr-between.nii.gz --picture "$out/superres.png" \
+"$pellucid" compare SampleData/mr-noisy.nii.gz "$out/mr-denoise.nii.gz" --reference SampleData/mr-clean.nii.gz \
+  --picture "$out/mr-denoise.png" --if-exists replace
+echo
+"$pellucid" compare "$out/mr-superres.nii.gz" --reference SampleData/mr-between.nii.gz --picture "$out/mr-superres.png" \
   --if-exists replace
 cat <<END
 
-The truth is the same scan at its full dose ($full), and for the MR the slices that the scanner would have seen.
-Results    $out/ten-steps.nii.gz, $out/pfdiff.nii.gz, $out/superres.nii.gz
+The truth is the same scan at its full dose ($full), and for the MR the scan without noise, or the slices in between.
+Results    $out/*.nii.gz
 Records    $out/*.manifest.json
 Reports    $out/*.report.html    (open in a browser)
-Picture    $out/demo.png    (low dose | ten steps | PFDiff | what was removed | full dose)
+Pictures   $out/demo.png    (low dose | ten steps | PFDiff | what was removed | full dose)
+           $out/mr-denoise.png, $out/mr-superres.png
 END

@@ -6,7 +6,9 @@ import Testing
 @Suite("Shipped workflows treat the sample as they say, and overrides change what they are asked to")
 struct WorkflowTests {
   /// Each with the sample that it is for.
-  static let shipped = ["ct-denoise": "ct-lowdose", "ct-denoise-fast": "ct-lowdose", "mr-superres": "mr-thick"]
+  static let shipped = [
+    "ct-denoise": "ct-lowdose", "ct-denoise-fast": "ct-lowdose", "mr-denoise": "mr-noisy", "mr-superres": "mr-thick",
+  ]
 
   @Test("the workflows that are tested here are those that are shipped")
   func all() throws {
