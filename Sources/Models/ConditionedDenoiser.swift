@@ -41,10 +41,21 @@ extension PredictionRecord {
     case .velocity: return .velocity(output)
     case .data:
       var data = output
-      let scale = residualScale
-      data.withUnsafeMutableBuffer { for i in 0..<$0.count { $0[i] *= scale } }
+      let scales = residualScales(of: conditions)
+      let pixels = output.count / max(scales.count, 1)
+      data.withUnsafeMutableBuffer { for i in 0..<$0.count { $0[i] *= scales[i / pixels] } }
       if let start = start(from: conditions, slices) { data.add(start) }
       return .data(data)
+    }
+  }
+
+  /// The factor on the raw output of a data prediction, for each image of conditions `[n, h, w, conditions]`.
+  public func residualScales(of conditions: Tensor) -> [Float] {
+    let (images, channels) = (conditions.shape[0], conditions.shape[3])
+    guard residualFollowsNoise == true else { return Array(repeating: residualScale, count: images) }
+    // What it is told is the last channel, the same number everywhere.
+    return conditions.withUnsafeBuffer { values in
+      (0..<images).map { residualScale * values[$0 * (conditions.count / images) + channels - 1] }
     }
   }
 

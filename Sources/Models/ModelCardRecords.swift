@@ -60,17 +60,23 @@ public struct PredictionRecord: Codable, Sendable, Equatable {
   public var residualScale: Float
   /// For the skip of that name: values at evenly spaced conditions from -1 to 1, straight lines between them.
   public var intensityMap: [Float]?
+  /// For `data` with a network that is told the noise level: whether the raw output is also multiplied with what it is told.
+  ///
+  /// Group normalisation takes the size of the noise out of what a network sees and so out of what it says.
+  public var residualFollowsNoise: Bool?
   /// Whether samplers clamp the predicted clean image to [-1, 1] at every step by default.
   public var clampData: Bool
 
   /// A record from its parts.
   public init(
-    kind: Kind, skip: Skip = .none, residualScale: Float = 1, intensityMap: [Float]? = nil, clampData: Bool
+    kind: Kind, skip: Skip = .none, residualScale: Float = 1, intensityMap: [Float]? = nil,
+    residualFollowsNoise: Bool? = nil, clampData: Bool
   ) {
     self.kind = kind
     self.skip = skip
     self.residualScale = residualScale
     self.intensityMap = intensityMap
+    self.residualFollowsNoise = residualFollowsNoise
     self.clampData = clampData
   }
 }

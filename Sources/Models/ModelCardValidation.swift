@@ -50,6 +50,9 @@ extension ModelCard {
       try Self.checkAscending(noiseLevel.range, "noiseLevel.range")
       try require(noiseLevel.range[0] >= 0, "noiseLevel.range must not be negative")
     }
+    try require(
+      prediction.residualFollowsNoise != true || (noiseLevel != nil && prediction.kind == .data),
+      "prediction.residualFollowsNoise is for data predictions of networks that are told the noise level")
     if let outputRange {
       try require(task == .translate, "outputRange is for translation")
       try Self.checkAscending(outputRange, "outputRange")

@@ -8,7 +8,7 @@ import TensorCore
 ///
 /// - noise: (1/B) Σ w (ε − output)², summed over pixels, as in the published code;
 /// - data: (1/BP) Σ w ((y − skip)/r − output)², which is the mean squared error of D = skip + r·output divided by r²,
-///   so that the loss starts near 1 whatever the residual scale r;
+///   so that the loss starts near 1 whatever the residual scale r, which may follow the noise that the network is told;
 /// - velocity: (1/BP) Σ w (a·ε − s·y − output)².
 ///
 /// For data predictions a configuration may divide each patch's squared error by that of its scan's input, so that the
@@ -71,9 +71,10 @@ struct DiffusionObjective: Sendable {
     var goal = Tensor(uninitialized: batch.targets.shape)
     let skip = prediction.start(from: batch.conditions, conditions)
     let guesses = Self.guesses(batch.targets, skip, guessErrors)
+    let scales = prediction.residualScales(of: batch.conditions)
     for (sample, label) in visited.enumerated() {
       let a = Float(schedule.signal(label)), s = Float(schedule.noise(label))
-      let inverse = 1 / prediction.residualScale
+      let inverse = 1 / scales[sample]
       let range = sample * pixels..<(sample + 1) * pixels
       noise.withUnsafeBuffer { e in
         guesses.withUnsafeBuffer { guess in
@@ -102,14 +103,14 @@ struct DiffusionObjective: Sendable {
     let reduction = prediction.kind == .noise ? Double(count) : Double(count * pixels)
     return Problem(
       input: Self.input(batch.conditions, noisy), labels: visited, goal: goal,
-      weights: indices.enumerated().map { weights[$1] * scale(inputError: batch.inputErrors[$0]) / reduction })
+      weights: indices.enumerated().map {
+        weights[$1] * weight(inputError: batch.inputErrors[$0], scale: scales[$0]) / reduction
+      })
   }
 
   /// Makes a squared error of the output one that is relative to the input's, if the settings say so.
-  private func scale(inputError: Double) -> Double {
-    guard settings.relativeToInput else { return 1 }
-    let unit = Double(prediction.residualScale)
-    return unit * unit / inputError
+  private func weight(inputError: Double, scale: Float) -> Double {
+    settings.relativeToInput ? Double(scale) * Double(scale) / inputError : 1
   }
 
   /// What the noisy images are made of: y + γ(c − y), where c is what the prediction starts from.

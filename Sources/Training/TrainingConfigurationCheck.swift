@@ -38,6 +38,9 @@ extension TrainingConfiguration {
     if prediction.skip == .intensityMap, task != .translate {
       throw file.error("prediction", "has an intensity map for translation only")
     }
+    if prediction.residualFollowsNoise == true, noiseLevel == nil || prediction.kind != .data {
+      throw file.error("prediction", "can follow the noise only as data, with a noiseLevel that the network is told")
+    }
     if noiseLevel != nil, task != .denoise {
       throw file.error("noiseLevel", "is for denoising only")
     }

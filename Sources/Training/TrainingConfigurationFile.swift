@@ -88,7 +88,8 @@ extension TrainingConfiguration {
   }
 
   private static func prediction(_ file: StrictMapping) throws -> PredictionRecord {
-    let map = try file.mapping("prediction", keys: ["kind", "skip", "residualScale", "clampData"])
+    let map = try file.mapping(
+      "prediction", keys: ["kind", "skip", "residualScale", "residualFollowsNoise", "clampData"])
     let kind: PredictionRecord.Kind = try map.choice("kind")
     if kind != .data, map.has("skip") || map.has("residualScale") {
       throw map.error("kind", "\(kind.rawValue) takes neither skip nor residualScale: they shape a data prediction")
@@ -96,6 +97,7 @@ extension TrainingConfiguration {
     return PredictionRecord(
       kind: kind, skip: try map.choice("skip", default: PredictionRecord.Skip.none),
       residualScale: Float(try map.double("residualScale", in: 1e-6...1e6, default: 1)),
+      residualFollowsNoise: map.has("residualFollowsNoise") ? try map.bool("residualFollowsNoise") : nil,
       clampData: try map.bool("clampData", default: kind != .noise))
   }
 

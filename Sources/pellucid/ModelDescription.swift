@@ -65,7 +65,8 @@ enum ModelDescription {
       case .condition: "the condition"
       case .intensityMap: "a map of the condition's values"
       }
-    let skip = start.map { "\($0) + \(prediction.residualScale) x output" }
+    let noise = prediction.residualFollowsNoise == true ? " x noise level" : ""
+    let skip = start.map { "\($0) + \(prediction.residualScale) x output\(noise)" }
     let clamp = prediction.clampData ? "clamped to -1...1 at every step" : "not clamped"
     return [prediction.kind.rawValue, skip, clamp].compactMap { $0 }.joined(separator: ", ")
   }

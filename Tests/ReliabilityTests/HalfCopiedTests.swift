@@ -92,6 +92,12 @@ struct HalfCopiedTests {
 }
 
 extension QueueScene {
+  /// Whether anything was taken as a job.
+  var hasJobs: Bool {
+    let jobs = spool.appendingPathComponent("jobs").path
+    return (try? FileManager.default.subpathsOfDirectory(atPath: jobs))?.contains { $0.hasSuffix("/job.json") } == true
+  }
+
   /// The digests of everything that was taken as a job.
   func digestsOfJobs() throws -> Set<String> {
     let jobs = spool.appendingPathComponent("jobs")

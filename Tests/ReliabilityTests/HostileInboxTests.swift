@@ -99,6 +99,9 @@ struct HostileInboxTests {
       let new = scene.inbox.appendingPathComponent("new/tiny")
       try FileManager.default.createDirectory(at: new, withIntermediateDirectories: true)
       let watcher = try Subject(scene.watch("--poll", "100ms", "--settle", "50ms"))
+      // On a busy machine the swaps could all be over before the watcher looks for the first time.
+      try QueueScene.scan(4712).write(to: new.appendingPathComponent("first.nii"))
+      #expect(waitUntil(limit: 60) { scene.hasJobs })
       let swapper = Thread {
         let (name, spare) = (new.path + "/x.nii", scene.folder.path + "/spare")
         for number in 0..<swaps {
@@ -121,7 +124,7 @@ struct HostileInboxTests {
       let stolen = taken.contains(secretDigest) ? ["the secret became a job"] : []
       Tally.note("swap races", points: swaps, violations: stolen)
       #expect(stolen.isEmpty)
-      #expect(!taken.isEmpty, "nothing was ever taken: the race was not run")
+      #expect(taken.count > 1, "nothing was ever taken: the race was not run")
     }
   }
 

@@ -108,6 +108,37 @@ import Testing
     }
   }
 
+  @Test func `a residual that follows the noise is as large as the noise that the network is told`() throws {
+    let yaml = TinyTraining.yaml(
+      prediction: "{kind: data, skip: condition, residualScale: 0.5, residualFollowsNoise: true}",
+      loss: "{relativeToInput: true}"
+    ).replacing("seed: 7", with: "noiseLevel: {scale: 5}\nseed: 7")
+    let objective = try DiffusionObjective(TrainingConfiguration(yaml: yaml))
+    let told: [Float] = [0.2, 1, 3]
+    let channel = Tensor(told.flatMap { Array(repeating: $0, count: 16) }, shape: [3, 4, 4, 1])
+    var batch = Self.batch
+    batch.conditions = batch.conditions.concatenatingChannels(channel)
+    let noise = PhiloxRandomSource(seed: 3).normal(shape: [3, 4, 4, 1])
+    let problem = objective.problem(batch, indices: [0, 4, 10], noise: noise, guessErrors: [0, 0, 0])
+    for i in 0..<48 {
+      let residual = batch.targets.values[i] - Self.batch.conditions.values[i]
+      #expect(abs(problem.goal.values[i] - residual / (0.5 * told[i / 16])) < 1e-4)
+    }
+    guard case .data(let data) = objective.prediction(problem.goal, conditions: batch.conditions) else {
+      Issue.record("no data prediction")
+      return
+    }
+    for (a, b) in zip(data.values, batch.targets.values) { #expect(abs(a - b) < 1e-5) }
+    // The loss is still the error of the image, relative to that of the input.
+    let nothing = Tensor(repeating: 0, shape: [3, 4, 4, 1])
+    var expected = 0.0
+    for i in 0..<48 {
+      let residual = Double(batch.targets.values[i] - Self.batch.conditions.values[i])
+      expected += residual * residual / batch.inputErrors[i / 16] / 48
+    }
+    #expect(abs(objective.loss(nothing, problem).loss - expected) < 1e-4)
+  }
+
   @Test func `a guess with an error lies between the clean image and the condition, and leaves the goal alone`() throws
   {
     let objective = try Self.objective(Self.kinds[0], loss: "{guessError: 0.5}")

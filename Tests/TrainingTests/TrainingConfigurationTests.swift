@@ -50,6 +50,7 @@ import Testing
     ("seed: 7", "labelWeights: [1, 2]", "11"),
     ("seed: 7", "noiseLevel: {scale: 0}", "1e-06"),
     ("seed: 7", "conditionSlices: [-1, 1]", "hold 0"),
+    ("residualScale: 0.1", "residualFollowsNoise: true", "noiseLevel"),
     ("kind: data, skip: condition", "kind: data, skip: intensity-map", "translation only"),
     ("seed: 7", "seed: 1:30", "whole number"),
     ("seed: 7", "seed: 9:9:9:9:9:9:9:9:9:9:9:9:9:9:9:9", "whole number"),
