@@ -92,11 +92,8 @@ struct HalfCopiedTests {
 }
 
 extension QueueScene {
-  /// Whether anything was taken as a job.
-  var hasJobs: Bool {
-    let jobs = spool.appendingPathComponent("jobs").path
-    return (try? FileManager.default.subpathsOfDirectory(atPath: jobs))?.contains { $0.hasSuffix("/job.json") } == true
-  }
+  /// Whether a file of this digest was taken as a job.
+  func hasJob(on digest: String) -> Bool { (try? digestsOfJobs())?.contains(digest) == true }
 
   /// The digests of everything that was taken as a job.
   func digestsOfJobs() throws -> Set<String> {
