@@ -43,7 +43,7 @@ lint: ## Check the formatting and a few rules of the house.
 format: ## Format the Swift sources in place.
 	$(SWIFT) format format -i -r -p Package.swift Sources Tests
 
-demo: release ## Denoise the sample CT in two ways and leave pictures, reports and numbers in demo-output/.
+demo: release ## Denoise, fill gaps and translate on the samples, and leave pictures, reports and numbers in demo-output/.
 	@Workflows/demo.sh $(RELEASE) demo-output
 
 bench: release ## Compare with PyTorch, ONNX Runtime and OpenVINO (half an hour, 6 GB); rewrites Docs/Benchmarks.md.

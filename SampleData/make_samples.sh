@@ -1,12 +1,14 @@
 #!/bin/bash
-# Makes every file of this folder from two scans (see NOTICE): slices 112 to 132 of the chest CT LIDC-IDRI-0001, and a head
-# MR of ITK's test data, which no model in this repository was trained on.
+# Makes every file of this folder from three sources (see NOTICE): slices 112 to 132 of the chest CT LIDC-IDRI-0001, a head
+# MR of ITK's test data, which no model in this repository was trained on, and slices 130 to 141 of BrainWeb's simulated head.
 #
-# usage: SampleData/make_samples.sh CT_CHEST_LIDC0001.nii.gz MR_T1_PHILIPS_AXIAL_VAULT.nii.gz
+# usage: SampleData/make_samples.sh CT_CHEST_LIDC0001.nii.gz MR_T1_PHILIPS_AXIAL_VAULT.nii.gz BRAINWEB_T1.nii.gz BRAINWEB_T2.nii.gz
 #        (needs a release build, and Python with nibabel and pillow)
 set -euo pipefail
 source_ct=$(readlink -f "$1")
 source_mr=$(readlink -f "$2")
+source_t1=$(readlink -f "$3")
+source_t2=$(readlink -f "$4")
 cd "$(dirname "$0")"
 pellucid=${PELLUCID:-../.build/release/pellucid}
 python=${PYTHON:-python3}
@@ -35,3 +37,7 @@ trap 'rm -rf "$work"' EXIT
 "$pellucid" degrade "$work/head.nii.gz" -o "$work/thick.nii.gz" --kind thick-slices --factor 2 --seed 0
 "$python" crop.py "$work/thick.nii.gz" mr-thick.nii.gz 0 0 0 160 192 12
 "$python" crop.py --slabs "$work/head.nii.gz" mr-between.nii.gz 2
+
+# One simulated head in two contrasts, from slices that the translating models were not trained on.
+"$python" crop.py "$source_t1" mr-t1.nii.gz 10 12 130 160 192 12
+"$python" crop.py "$source_t2" mr-t2.nii.gz 10 12 130 160 192 12

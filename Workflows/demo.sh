@@ -1,6 +1,6 @@
 #!/bin/bash
-# Denoises the sample CT in two ways, denoises the sample MR and halves its slice distance; compares results with what they
-# should be. `make demo` builds and calls this.
+# Denoises the sample CT in two ways, denoises the sample MR, halves its slice distance, and makes one contrast of a simulated
+# head from the other; compares results with what they should be. `make demo` builds and calls this.
 #
 # usage: Workflows/demo.sh PELLUCID OUTPUT_FOLDER
 set -euo pipefail
@@ -25,6 +25,8 @@ restore_mr() { # NAME INPUT
 }
 restore_mr denoise mr-noisy
 restore_mr superres mr-thick
+restore_mr t1-to-t2 mr-t1
+restore_mr t2-to-t1 mr-t2
 
 echo
 "$pellucid" compare "$low" "$out/ten-steps.nii.gz" "$out/pfdiff.nii.gz" --reference "$full" --window -1000,1000 \
@@ -35,12 +37,19 @@ echo
 echo
 "$pellucid" compare "$out/mr-superres.nii.gz" --reference SampleData/mr-between.nii.gz --picture "$out/mr-superres.png" \
   --if-exists replace
+for made in t2 t1; do
+  from=$([ $made = t2 ] && echo t1 || echo t2)
+  echo
+  "$pellucid" compare "$out/mr-$from-to-$made.nii.gz" --reference "SampleData/mr-$made.nii.gz" \
+    --picture "$out/mr-$from-to-$made.png" --if-exists replace
+done
 cat <<END
 
-The truth is the same scan at its full dose ($full), and for the MR the scan without noise, or the slices in between.
+The truth is the same scan at its full dose ($full), and for the MR the scan without noise, the slices in
+between, or the other contrast.
 Results    $out/*.nii.gz
 Records    $out/*.manifest.json
 Reports    $out/*.report.html    (open in a browser)
 Pictures   $out/demo.png    (low dose | ten steps | PFDiff | what was removed | full dose)
-           $out/mr-denoise.png, $out/mr-superres.png
+           $out/mr-denoise.png, $out/mr-superres.png, $out/mr-t1-to-t2.png, $out/mr-t2-to-t1.png
 END

@@ -188,7 +188,7 @@ _pellucid_batch() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --fail-fast --strict --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress --spool)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --tile --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress --spool)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -219,7 +219,10 @@ _pellucid_batch() {
         return
         ;;
     '--plane')
-        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'
+        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'$'\n''all'
+        return
+        ;;
+    '--tile')
         return
         ;;
     '--slice-factor')
@@ -471,7 +474,7 @@ _pellucid_enqueue() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --tile --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -502,7 +505,10 @@ _pellucid_enqueue() {
         return
         ;;
     '--plane')
-        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'
+        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'$'\n''all'
+        return
+        ;;
+    '--tile')
         return
         ;;
     '--slice-factor')
@@ -747,7 +753,7 @@ _pellucid_plan() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --fail-fast --strict --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --tile --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -778,7 +784,10 @@ _pellucid_plan() {
         return
         ;;
     '--plane')
-        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'
+        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'$'\n''all'
+        return
+        ;;
+    '--tile')
         return
         ;;
     '--slice-factor')
@@ -1034,7 +1043,7 @@ _pellucid_run() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --viewer --no-viewer --strict --force --record-names --dry-run --json --verbose -v --version -h --help)
     repeating_options=()
-    non_repeating_options=(-o --output --model --sampler --steps --seed --samples --noise --noise-field --plane --slice-factor --noise-level --dtype --if-exists --threads --memory --progress)
+    non_repeating_options=(-o --output --model --sampler --steps --seed --samples --noise --noise-field --plane --tile --slice-factor --noise-level --dtype --if-exists --threads --memory --progress)
     __pellucid_offer_flags_options 1
 
     # Offer option value completions
@@ -1065,7 +1074,10 @@ _pellucid_run() {
         return
         ;;
     '--plane')
-        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'
+        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'$'\n''all'
+        return
+        ;;
+    '--tile')
         return
         ;;
     '--slice-factor')

@@ -64,7 +64,7 @@ public struct CaseWork: Codable, Sendable, Equatable {
       sampler: try Sampler(parsing: workflow.sampler), steps: workflow.steps, seed: workflow.seed,
       samples: workflow.samples, noiseField: NoiseField.Sharing(rawValue: workflow.noiseField.rawValue) ?? .shared,
       plane: SlicingPlane.Choice(rawValue: (workflow.plane ?? .auto).rawValue) ?? .auto,
-      sliceFactor: workflow.sliceFactor ?? 2, clampData: workflow.clamp)
+      tile: workflow.tile, sliceFactor: workflow.sliceFactor ?? 2, clampData: workflow.clamp)
     let dataType: VolumeWriteOptions.DataTypeChoice =
       switch workflow.dtype {
       case .input: .input
@@ -93,6 +93,7 @@ public struct CaseWork: Codable, Sendable, Equatable {
     if workflow.samples > 1 { words += ["--samples", String(workflow.samples)] }
     if workflow.noiseField != .shared { words += ["--noise-field", workflow.noiseField.rawValue] }
     if let plane = workflow.plane, plane != .auto { words += ["--plane", plane.rawValue] }
+    if let tile = workflow.tile { words += ["--tile", String(tile)] }
     if let factor = workflow.sliceFactor { words += ["--slice-factor", String(factor)] }
     if let clamp = workflow.clamp { words.append(clamp ? "--clamp" : "--no-clamp") }
     if workflow.dtype != .input { words += ["--dtype", workflow.dtype.rawValue] }

@@ -131,6 +131,7 @@ final class ResultRerunner {
       sampler: try Sampler(parsing: text("sampler")), seed: try number("seed"), samples: Int(try number("samples")))
     options.noiseField = NoiseField.Sharing(rawValue: try text("noiseField")) ?? .shared
     if case .text(let plane)? = parameters["plane"] { options.plane = SlicingPlane.Choice(rawValue: plane) ?? .auto }
+    if case .integer(let tile)? = parameters["tile"] { options.tile = Int(clamping: tile) }
     if case .integer(let factor)? = parameters["sliceFactor"] { options.sliceFactor = Int(clamping: factor) }
     switch parameters["noiseLevel"] {
     case .number(let level)?: options.noiseLevel = level

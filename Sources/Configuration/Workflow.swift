@@ -30,6 +30,8 @@ public struct Workflow: Codable, Sendable, Equatable {
   public var sliceFactor: Int?
   /// Which way volumes are cut into slices; nil for as their geometry says.
   public var plane: Plane?
+  /// Largest side of what the network sees at once, 64...4096; nil for whole slices.
+  public var tile: Int?
   /// Whether predicted images are clamped to the model's range; nil as the model's card says.
   public var clamp: Bool?
   /// How voxels are stored.
@@ -102,6 +104,7 @@ public struct Workflow: Codable, Sendable, Equatable {
     result.samples = override.samples ?? samples
     result.noiseField = override.noiseField ?? noiseField
     result.plane = override.plane ?? plane
+    result.tile = override.tile ?? tile
     result.sliceFactor = override.sliceFactor ?? sliceFactor
     result.clamp = override.clamp ?? clamp
     result.dtype = override.dtype ?? dtype

@@ -25,6 +25,8 @@ public struct WorkflowOverride: Codable, Sendable, Equatable {
   public var sliceFactor: Int?
   /// Another way to cut volumes into slices.
   public var plane: Workflow.Plane?
+  /// Largest side of what the network sees at once.
+  public var tile: Int?
   /// Whether predicted images are clamped to the model's range.
   public var clamp: Bool?
   /// How voxels are stored.
@@ -57,7 +59,8 @@ extension WorkflowOverride {
 
   /// The keys that it shares with a workflow file.
   static let treatmentKeys = [
-    "task", "model", "sampler", "steps", "seed", "samples", "noiseField", "plane", "sliceFactor", "clamp", "dtype",
+    "task", "model", "sampler", "steps", "seed", "samples", "noiseField", "plane", "tile", "sliceFactor", "clamp",
+    "dtype",
     "report",
     "viewer",
     "force", "memory", "threads", "retries", "priority",
@@ -99,6 +102,7 @@ extension WorkflowOverride {
     if map.has("samples") { samples = try map.int("samples", in: 1...1000) }
     if map.has("noiseField") { noiseField = try map.choice("noiseField") }
     if map.has("plane") { plane = try map.choice("plane") }
+    if map.has("tile") { tile = try map.int("tile", in: 64...4096) }
     if map.has("sliceFactor") {
       sliceFactor = try map.parsed("sliceFactor", as: "2, 4, 8 or 16") { text in
         [2, 4, 8, 16].first { String($0) == text }

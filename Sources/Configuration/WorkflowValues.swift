@@ -38,6 +38,8 @@ extension Workflow {
     /// As the file stores them.
     case stored
     case axial, coronal, sagittal
+    /// All three at once, averaged.
+    case all
   }
 
   /// How voxels are stored.

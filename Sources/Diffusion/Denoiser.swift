@@ -1,7 +1,7 @@
 /// A model that looks at a noisy sample and says what is noise in it.
 ///
 /// Conditions (the image to be restored) are bound inside the denoiser, so samplers need not know of them.
-public protocol Denoiser<Sample>: Sendable {
+public protocol Denoiser<Sample> {
   /// What it denoises.
   associatedtype Sample: SampleSpace
   /// What the model says of a sample `x` at the noise level of a label.
@@ -16,6 +16,22 @@ public enum Prediction<Sample: SampleSpace>: Sendable {
   case data(Sample)
   /// The velocity V = a·E − s·D.
   case velocity(Sample)
+
+  /// What is predicted, whichever it is.
+  public var value: Sample {
+    switch self {
+    case .noise(let value), .data(let value), .velocity(let value): value
+    }
+  }
+
+  /// Another value, predicted in the same form.
+  public func replacing(_ value: Sample) -> Self {
+    switch self {
+    case .noise: .noise(value)
+    case .data: .data(value)
+    case .velocity: .velocity(value)
+    }
+  }
 
   /// The clean sample D that this prediction stands for, given the sample that was judged.
   ///

@@ -92,7 +92,7 @@ public struct UNetConfiguration: Codable, Sendable, Equatable {
   public var inputChannels: Int
   /// Output channels.
   public var outputChannels: Int
-  /// Channels at full resolution; a multiple of 32 (the group norm has 32 groups).
+  /// Channels at full resolution; a multiple of 32.
   public var baseChannels: Int
   /// Channels of each level, as multiples of `baseChannels`, full resolution first.
   public var channelMultipliers: [Int]
@@ -102,11 +102,15 @@ public struct UNetConfiguration: Codable, Sendable, Equatable {
   public var attentionLevels: [Int]
   /// Whether the bottleneck has self-attention between its two residual blocks, as in the published network.
   public var bottleneckAttention: Bool
+  /// Groups of channels of every group normalisation, a divisor of 32; nil for 32, as in the published network.
+  ///
+  /// A group of one channel takes its size and its mean out of what follows.
+  public var normGroups: Int?
 
   /// A configuration from its parts.
   public init(
     inputChannels: Int, outputChannels: Int = 1, baseChannels: Int, channelMultipliers: [Int],
-    residualBlocks: Int = 2, attentionLevels: [Int] = [], bottleneckAttention: Bool = true
+    residualBlocks: Int = 2, attentionLevels: [Int] = [], bottleneckAttention: Bool = true, normGroups: Int? = nil
   ) {
     self.inputChannels = inputChannels
     self.outputChannels = outputChannels
@@ -115,6 +119,7 @@ public struct UNetConfiguration: Codable, Sendable, Equatable {
     self.residualBlocks = residualBlocks
     self.attentionLevels = attentionLevels
     self.bottleneckAttention = bottleneckAttention
+    self.normGroups = normGroups
   }
 
   /// The published Fast-DDPM network (113.67 M parameters) for `conditions` condition images.

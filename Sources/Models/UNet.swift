@@ -19,6 +19,7 @@ public struct UNet: Sendable, Equatable {
     try require(c.outputChannels >= 1 && c.outputChannels <= 64, "outputChannels must be 1 to 64")
     try require(c.baseChannels >= 32 && c.baseChannels % 32 == 0, "baseChannels must be a multiple of 32")
     try require(c.baseChannels <= 1024, "baseChannels must be 1024 at most")
+    try require([nil, 1, 2, 4, 8, 16, 32].contains(c.normGroups), "normGroups must be 1, 2, 4, 8, 16 or 32")
     try require((1...10).contains(c.channelMultipliers.count), "there must be 1 to 10 channelMultipliers")
     try require(c.channelMultipliers.allSatisfy { (1...64).contains($0) }, "channelMultipliers must be 1 to 64")
     try require((1...16).contains(c.residualBlocks), "residualBlocks must be 1 to 16")
@@ -30,6 +31,7 @@ public struct UNet: Sendable, Equatable {
 
   private var levels: Int { configuration.channelMultipliers.count }
   private var timeChannels: Int { configuration.baseChannels * 4 }
+  private var normGroups: Int { configuration.normGroups ?? 32 }
   private func width(_ level: Int) -> Int { configuration.baseChannels * configuration.channelMultipliers[level] }
 
   // MARK: Forward
@@ -43,7 +45,8 @@ public struct UNet: Sendable, Equatable {
   public func callAsFunction(_ x: Variable, labels: [Int], in graph: Graph) -> Variable {
     precondition(labels.count == x.value.shape[0])
     check([x.value.shape])
-    return forward([x], GraphLayers(graph: graph, time: .embedding(timeEmbedding(labels, graph))))
+    let layers = GraphLayers(graph: graph, time: .embedding(timeEmbedding(labels, graph)), normGroups: normGroups)
+    return forward([x], layers)
   }
 
   /// The raw output of packed parameters, `[n, h, w, outputChannels]`.
@@ -54,7 +57,8 @@ public struct UNet: Sendable, Equatable {
   ) -> Tensor {
     check(parts.map(\.shape))
     let graph = Graph(parameters, observer: observer)
-    return forward(parts.map { graph.input($0) }, GraphLayers(graph: graph, time: .biases(biases))).value
+    let layers = GraphLayers(graph: graph, time: .biases(biases), normGroups: normGroups)
+    return forward(parts.map { graph.input($0) }, layers).value
   }
 
   /// What the timestep adds to the first convolution of every residual block, with that convolution's own bias.

@@ -73,6 +73,7 @@ struct GraphLayers: UNetLayers {
 
   let graph: Graph
   let time: Time
+  let normGroups: Int
 
   func convolution(_ layer: UNetConvolution, _ input: [Variable], residual: Variable?) -> Variable {
     var (bias, imageBias): (Tensor?, Variable?)
@@ -84,7 +85,7 @@ struct GraphLayers: UNetLayers {
     }
     let norm = layer.norm.map { norm in
       ConvolutionInput.Norm(
-        GroupNorm(silu: norm.silu), gamma: graph.parameter("\(norm.name).weight"),
+        GroupNorm(groups: normGroups, silu: norm.silu), gamma: graph.parameter("\(norm.name).weight"),
         beta: graph.parameter("\(norm.name).bias"))
     }
     return graph.convolution(
@@ -98,7 +99,8 @@ struct GraphLayers: UNetLayers {
     x = [
       graph.recomputed(x + [embedding]) { graph, inputs in
         var inside = Array(inputs.dropLast())
-        GraphLayers(graph: graph, time: .embedding(inputs[inputs.count - 1])).convolveResidual(&inside, name)
+        GraphLayers(graph: graph, time: .embedding(inputs[inputs.count - 1]), normGroups: normGroups)
+          .convolveResidual(&inside, name)
         return inside[0]
       }
     ]

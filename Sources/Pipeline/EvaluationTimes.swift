@@ -1,5 +1,6 @@
 import Diffusion
 import Foundation
+import Models
 public import Provenance
 import TensorCore
 
@@ -28,16 +29,14 @@ public final class EvaluationTimes {
   public func seconds(_ plan: RunPlan, model: RestorationModel, loaded: () throws -> RestorationModel) throws
     -> (seconds: Double, source: Source)
   {
-    let pixels = plan.networkSize.reduce(1, *)
-    // Evaluations of one image for one sample; from results, pixels are counted as they are in the file.
+    // From results, pixels are counted as they are in the file.
     let evaluations = Double(plan.samples * plan.labels.count)
     let voxels = Double(plan.dimensions.reduce(1, *))
     if let rates = earlier[model.sha256], !rates.isEmpty {
       let perPixel = Self.median(rates.map(\.perPixel)), perVoxel = Self.median(rates.map(\.perVoxel))
       return (voxels * (evaluations * perPixel + perVoxel), .earlierResults)
     }
-    let images = Double(plan.dimensions[2] * plan.dimensions[3]) * evaluations
-    return (images * Double(pixels) * (try measure(plan, model.sha256, loaded)), .measurement)
+    return (Double(plan.pixels) * (try measure(plan, model.sha256, loaded)), .measurement)
   }
 
   private func learn(_ manifest: Manifest) {
@@ -66,8 +65,11 @@ public final class EvaluationTimes {
     {
       return nearest.value
     }
-    let image = Tensor(repeating: 0.25, shape: [1, plan.networkSize[1], plan.networkSize[0], 1])
-    let denoiser = try loaded().makeDenoiser(image)
+    let (rows, columns) = (plan.networkSize[1], plan.networkSize[0])
+    let image = Tensor(repeating: 0.25, shape: [1, rows, columns, 1])
+    let restoration = try loaded()
+    let denoiser = try restoration.makeDenoiser(
+      Tensor(repeating: 0.25, shape: [1, rows, columns, restoration.card.conditionChannels]))
     let label = plan.labels.last ?? 0
     // Once to take memory and to warm up.
     _ = try denoiser.predict(image, label: label)

@@ -10,6 +10,8 @@ public struct MemoryPlan: Sendable, Equatable {
   public let batch: Int
   /// The predicted peak in bytes.
   public let predictedBytes: Int
+  /// Columns and rows of the largest image or tile.
+  let networkSize: [Int]
 
   /// Pixels per batch beyond which larger batches no longer save time.
   private static let usefulPixels = 4 * 256 * 256
@@ -19,24 +21,24 @@ public struct MemoryPlan: Sendable, Equatable {
   ///
   /// The prediction holds for the threads and the instruction set in use. `noise` is a volume with the starting noise.
   public init(
-    for volume: Volume, plane: SlicingPlane? = nil, card: ModelCard, samples: Int, sliceFactor: Int = 2,
-    noise: Tensor? = nil, limit: Int?
+    for volume: Volume, card: ModelCard, samples: Int, sliceFactor: Int = 2, tile: Int? = nil, noise: Tensor? = nil,
+    limit: Int?
   ) throws {
-    let plane = plane ?? SlicingPlane(for: volume)
     try self.init(
-      dimensions: plane.arranged([volume.columns, volume.rows, volume.slices, volume.frames]),
-      isRearranged: plane.axis != 2, card: card, samples: samples,
-      sliceFactor: sliceFactor, noise: noise, limit: limit)
+      dimensions: volume.dimensions, cut: [SlicingPlane(for: volume)], card: card, samples: samples,
+      sliceFactor: sliceFactor, tile: tile, noise: noise, limit: limit)
   }
 
-  /// The same for a volume of these columns, rows, slices and frames as they are cut; rearranged where it is stored
-  /// another way.
+  /// The same for a volume of these columns, rows, slices and frames as they are stored, cut in one plane, or in several
+  /// whose images are averaged.
   public init(
-    dimensions: [Int], isRearranged: Bool = false, card: ModelCard, samples: Int, sliceFactor: Int = 2,
-    noise: Tensor? = nil, limit: Int?
+    dimensions: [Int], cut planes: [SlicingPlane], card: ModelCard, samples: Int, sliceFactor: Int = 2,
+    tile: Int? = nil, noise: Tensor? = nil, limit: Int?
   ) throws {
-    let need = try MemoryNeed(dimensions, isRearranged, card, samples: samples, sliceFactor: sliceFactor, noise: noise)
-    let useful = max(1, min(dimensions[2], Self.usefulPixels / (need.rows * need.columns)))
+    let need = try MemoryNeed(
+      dimensions, planes, card, samples: samples, sliceFactor: sliceFactor, tile: tile, noise: noise)
+    let useful = max(1, min(need.slices, Self.usefulPixels / (need.tileRows * need.tileColumns)))
+    networkSize = [need.tileColumns, need.tileRows]
     batch = try limit.map { try need.largestBatch(upTo: useful, limit: $0) } ?? useful
     predictedBytes = need.bytes(batch: batch)
   }
@@ -44,8 +46,14 @@ public struct MemoryPlan: Sendable, Equatable {
 
 /// What a run needs at its three peaks: while it reads the model, computes, and describes and writes the result.
 private struct MemoryNeed {
-  let rows: Int
-  let columns: Int
+  /// Slices of the plane that has most.
+  let slices: Int
+  /// Of the largest image.
+  private let rows: Int
+  private let columns: Int
+  /// Of what the network sees of it.
+  let tileRows: Int
+  let tileColumns: Int
   private let network: UNet
   private let conditions: Int
   /// Parameters and volumes, while the network is evaluated.
@@ -60,12 +68,19 @@ private struct MemoryNeed {
   /// Volumes that the figures of the report take on top: a frame and its slices without the first and the last.
   private static let volumesForFigures = 3
 
-  init(_ dimensions: [Int], _ isRearranged: Bool, _ card: ModelCard, samples: Int, sliceFactor: Int, noise: Tensor?)
-    throws
-  {
+  init(
+    _ dimensions: [Int], _ planes: [SlicingPlane], _ card: ModelCard, samples: Int, sliceFactor: Int, tile: Int?,
+    noise: Tensor?
+  ) throws {
     network = try UNet(card.architecture)
+    let arranged = planes.map { $0.arranged(dimensions) }
+    let largest = arranged.max { $0[0] * $0[1] < $1[0] * $1[1] } ?? dimensions
     let stack = SliceStack(
-      slices: dimensions[2], rows: dimensions[1], columns: dimensions[0], multiple: card.architecture.sizeMultiple)
+      slices: largest[2], rows: largest[1], columns: largest[0], multiple: card.architecture.sizeMultiple)
+    let tiling = Tiling(card, tile: tile, rows: largest[1], columns: largest[0])
+    (tileRows, tileColumns) = (tiling.tileRows, tiling.tileColumns)
+    slices = arranged.map { $0[2] }.max() ?? dimensions[2]
+    let isRearranged = planes.contains { $0.axis != 2 }
     let input = dimensions.reduce(1, *)
     // A super-resolved volume is made from one of half its slices, and compared with another of its own size.
     let isFiner = card.task == .superResolve
@@ -74,9 +89,13 @@ private struct MemoryNeed {
     conditions = try card.conditionChannels
     // Input, result and, of several samples, deviation.
     // What is stored another way exists both ways for a while.
-    let voxels =
+    var voxels =
       (input + (noise?.count ?? 0)) * (isRearranged ? 2 : 1) + count * (samples > 1 ? 2 : 1) * (isFiner ? 2 : 1)
       + (isRearranged ? count : 0)
+    if planes.count > 1 {
+      // The sampler's images are whole frames, beside the input in every arrangement and what is said of one.
+      voxels += (Self.samplerImages + planes.count + 3) * (input / max(dimensions[3], 1))
+    }
     lasting = Self.program + network.packedByteCount + 4 * voxels
     // The model is read before the volume, and what that took is given back.
     least = max(
@@ -86,7 +105,8 @@ private struct MemoryNeed {
   /// The predicted peak.
   func bytes(batch: Int) -> Int {
     let images = 4 * batch * (Self.samplerImages + conditions - 1) * rows * columns
-    return max(least, lasting + images + network.evaluationBytes(batch: batch, rows: rows, columns: columns))
+    return max(
+      least, lasting + images + network.evaluationBytes(batch: batch, rows: tileRows, columns: tileColumns))
   }
 
   func largestBatch(upTo useful: Int, limit: Int) throws -> Int {
@@ -95,8 +115,8 @@ private struct MemoryNeed {
     guard one <= limit else {
       throw PipelineError(
         .notEnoughMemory,
-        "one slice of \(columns) × \(rows) needs about \(ByteCount.text(one)) in all, the bound is "
-          + "\(ByteCount.text(limit)); raise --memory")
+        "one slice of \(tileColumns) × \(tileRows) needs about \(ByteCount.text(one)) in all, the bound is "
+          + "\(ByteCount.text(limit)); raise --memory, or give a smaller --tile")
     }
     var (fits, exceeds) = (1, useful)
     while exceeds - fits > 1 {

@@ -104,7 +104,7 @@ public struct ModelEvaluation: Sendable {
     let begin = ContinuousClock.now
     for seed in seeds {
       let restorer = try restorer(sampler, seed: seed, factor, batch: batch)
-      let total = restorer.evaluations(frames: 1, slices: input.slices)
+      let total = try restorer.evaluations(on: input)
       let restoration = try restorer.restore(input) { try progress("seed \(seed), \($0) of \(total) evaluations") }
       outputs.append(restoration.voxels.reshaped(scene.truth.shape))
     }

@@ -40,10 +40,11 @@ struct PlannedJob {
     self.request = request
 
     // The cheapest refusals first: options, then task, then voxels.
-    _ = try VolumeRestorer(card: card, options: options, batch: 1, makeDenoiser: request.model.makeDenoiser)
     plane = SlicingPlane(
       options.plane, dimensions: volume.dimensions, affine: volume.affine, format: volume.header.format)
     let arranged = plane.arranged(volume.dimensions)
+    let planes = try VolumeRestorer(card: card, options: options, batch: 1, makeDenoiser: request.model.makeDenoiser)
+      .planes(volume.dimensions, volume.affine, volume.header.format)
     let check = try InputCheck(volume, for: card, cut: plane)
     guard card.task != .superResolve || arranged[2] > 1 else { throw VolumeRestorer.noGap }
     guard check.refusals.isEmpty || request.force else {
@@ -53,10 +54,8 @@ struct PlannedJob {
       )
     }
     let memory = try MemoryPlan(
-      dimensions: arranged, isRearranged: plane.axis != 2, card: card, samples: options.samples,
-      sliceFactor: options.sliceFactor,
-      noise: noise,
-      limit: request.memoryLimit)
+      dimensions: volume.dimensions, cut: planes, card: card, samples: options.samples,
+      sliceFactor: options.sliceFactor, tile: options.tile, noise: noise, limit: request.memoryLimit)
     restorer = try VolumeRestorer(
       card: card, options: options, batch: memory.batch, makeDenoiser: request.model.makeDenoiser)
 
@@ -73,15 +72,14 @@ struct PlannedJob {
       numericVersion: SoftwareRecord.pellucidNumericVersion)
     var made = volume.dimensions
     made[plane.axis] = restorer.outputSlices(of: arranged[2])
-    let stack = SliceStack(
-      slices: arranged[2], rows: arranged[1], columns: arranged[0], multiple: card.architecture.sizeMultiple)
+    let count = restorer.count(volume.dimensions, cut: planes)
     plan = RunPlan(
       input: request.input.lastPathComponent, dimensions: volume.dimensions,
-      outputDimensions: made, plane: plane.name,
+      outputDimensions: made, plane: planes.count > 1 ? "all" : plane.name,
       spacing: volume.spacing, dataType: volume.header.dataType.rawValue, model: "\(card.name) \(card.version)",
       sampler: options.sampler.description, labels: restorer.plan.labels, samples: options.samples, seed: options.seed,
-      batch: memory.batch, networkSize: [stack.imageColumns, stack.imageRows],
-      evaluations: restorer.evaluations(frames: volume.frames, slices: arranged[2]),
+      batch: memory.batch, networkSize: memory.networkSize,
+      evaluations: count.evaluations, pixels: count.pixels,
       predictedMemory: memory.predictedBytes, outputs: request.outputs.map(\.lastPathComponent),
       outputBytes: OutputSite.mostBytes(request, volume.header.dataType, voxels: made.reduce(1, *)), warnings: flags,
       jobKey: key)
@@ -112,6 +110,7 @@ struct PlannedJob {
       "clamp": .flag(options.clamps(for: request.model.card)), "dataType": .text(dataType),
       "format": .text(Manifest.ending(of: request.output)),
     ]
+    if let tile = options.tile { parameters["tile"] = .integer(UInt64(tile)) }
     if options.plane != .auto { parameters["plane"] = .text(options.plane.rawValue) }
     if request.model.card.task == .superResolve {
       parameters["sliceFactor"] = .integer(UInt64(options.sliceFactor))
@@ -141,7 +140,7 @@ struct PlannedJob {
       inputs: input.records, outputs: outputs,
       qc: QualityControl(
         metrics: metrics.filter { $0.value.isFinite }, unit: unit, flags: flags, envelope: envelope,
-        slicing: SlicingRecord(plane: plane.name, axis: plane.axis)),
+        slicing: SlicingRecord(plane: plan.plane, axis: plane.axis)),
       environment: .current(
         isa: ComputeBackend.instructionSet.rawValue, blasCore: ComputeBackend.blasCore, threads: Parallel.threadCount,
         memoryCap: request.memoryLimit),

@@ -145,7 +145,7 @@ public struct RunPlan: Codable, Sendable, Equatable {
   public var dimensions: [Int]
   /// The same of the result.
   public var outputDimensions: [Int]
-  /// Which way it is cut into slices: `axial`, `coronal`, `sagittal`, `stored`.
+  /// Which way it is cut into slices: `axial`, `coronal`, `sagittal`, `stored`, or `all` of the first three.
   public var plane: String
   /// Voxel size in mm along columns, rows, slices.
   public var spacing: [Double]
@@ -163,10 +163,12 @@ public struct RunPlan: Codable, Sendable, Equatable {
   public var seed: UInt64
   /// Slices per batch.
   public var batch: Int
-  /// Image size that the network sees: columns, rows.
+  /// Size of the largest image or tile that the network sees: columns, rows.
   public var networkSize: [Int]
   /// Network evaluations in all, each of one batch.
   public var evaluations: Int
+  /// Pixels of all images or tiles of all evaluations.
+  public var pixels: Int
   /// Predicted peak memory in bytes.
   public var predictedMemory: Int
   /// Base names of the files to be made.

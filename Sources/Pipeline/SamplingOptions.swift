@@ -17,6 +17,8 @@ public struct SamplingOptions: Sendable {
   public var noiseField: NoiseField.Sharing
   /// Which way volumes are cut into slices.
   public var plane: SlicingPlane.Choice
+  /// Largest side of an image that the network sees: what is larger goes through it in overlapping tiles; nil for none.
+  public var tile: Int?
   /// For super-resolution: steps between slices for one before; 2, 4, 8 or 16.
   public var sliceFactor: Int
   /// Standard deviation of the input's noise, in its unit, for models that are told it; nil for an estimate.
@@ -29,7 +31,7 @@ public struct SamplingOptions: Sendable {
   /// Options from their parts; the defaults are what `pellucid run` does.
   public init(
     sampler: Sampler = .ddim, steps: Int? = nil, seed: UInt64 = 0, samples: Int = 1,
-    noiseField: NoiseField.Sharing = .shared, plane: SlicingPlane.Choice = .auto,
+    noiseField: NoiseField.Sharing = .shared, plane: SlicingPlane.Choice = .auto, tile: Int? = nil,
     sliceFactor: Int = 2, noiseLevel: Double? = nil,
     givenNoise: Tensor? = nil, clampData: Bool? = nil
   ) {
@@ -39,6 +41,7 @@ public struct SamplingOptions: Sendable {
     self.samples = samples
     self.noiseField = noiseField
     self.plane = plane
+    self.tile = tile
     self.sliceFactor = sliceFactor
     self.noiseLevel = noiseLevel
     self.givenNoise = givenNoise

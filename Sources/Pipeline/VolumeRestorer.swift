@@ -23,7 +23,7 @@ public struct VolumeRestorer: Sendable {
   public let plan: SamplerPlan
   /// Slices that go through the network together.
   public let batch: Int
-  private let conditions: ConditionSlices
+  let conditions: ConditionSlices
   private let makeDenoiser: DenoiserMaker
 
   /// A restorer; throws `DiffusionError` where the sampler does not suit the model, `PipelineError` where options do not
@@ -34,6 +34,10 @@ public struct VolumeRestorer: Sendable {
       throw PipelineError(
         .usage,
         "a slice factor of 2, 4, 8 or 16 is for super-resolution; model \(card.name) is to \(card.task.rawValue)")
+    }
+    guard options.plane != .all || card.task != .superResolve else {
+      throw PipelineError(
+        .usage, "model \(card.name) makes slices of one plane; plane \"all\" is for models that keep the grid")
     }
     guard options.noiseLevel == nil || card.noiseLevel != nil else {
       throw PipelineError(
@@ -60,11 +64,9 @@ public struct VolumeRestorer: Sendable {
   /// Which way a volume is cut.
   public func plane(for volume: Volume) -> SlicingPlane { SlicingPlane(options.plane, for: volume) }
 
-  /// Network evaluations, each of one batch, that a volume of so many slices along its slicing axis takes.
-  public func evaluations(frames: Int, slices: Int) -> Int {
-    let passes = passes(slices: slices)
-    let made = card.task == .superResolve ? passes.dropLast().map { $0 - 1 } : [slices]
-    return frames * made.reduce(0) { $0 + ($1 + batch - 1) / batch } * options.samples * plan.nfe
+  /// Images that the network makes in each pass.
+  func imagesPerPass(slices: Int) -> [Int] {
+    card.task == .superResolve ? passes(slices: slices).dropLast().map { $0 - 1 } : [slices]
   }
 
   /// Slices of the result of so many slices.
@@ -94,16 +96,26 @@ public struct VolumeRestorer: Sendable {
   /// The voxels must be finite. `progress` is called after each network evaluation with how many are done; what it
   /// throws ends the work.
   public func restore(_ volume: Volume, progress: (_ done: Int) throws -> Void = { _ in }) throws -> Restoration {
+    try withoutActuallyEscaping(progress) { try restored(volume, progress: $0) }
+  }
+
+  private func restored(_ volume: Volume, progress: @escaping (_ done: Int) throws -> Void) throws -> Restoration {
     let scale = try ValueScale(card, options, volume)
     if let noise = options.givenNoise { try check(noise, against: volume) }
+    var done = 0
+    func evaluated() throws {
+      done += 1
+      try progress(done)
+    }
+    if options.plane == .all {
+      let planes = try planes(volume.dimensions, volume.affine, volume.header.format)
+      let result = try self.restored(volume.voxels, cut: planes, scale, evaluated: evaluated)
+      return Restoration(result.mean, result.deviation, scale, evaluations: done)
+    }
     let plane = plane(for: volume)
     let noise = options.givenNoise.map(plane.arranged)
-    var done = 0
     func restored(_ voxels: Tensor, pass: Int) throws -> Slices {
-      try self.restored(voxels, scale, noise, pass: pass) {
-        done += 1
-        try progress(done)
-      }
+      try self.restored(voxels, scale, noise, pass: pass, evaluated: evaluated)
     }
     guard card.task == .superResolve else {
       let result = try restored(plane.arranged(volume.voxels), pass: 0)
@@ -125,7 +137,7 @@ public struct VolumeRestorer: Sendable {
 
   /// One pass over voxels `[frames, slices, rows, columns]`.
   private func restored(
-    _ voxels: Tensor, _ scale: ValueScale, _ noise: Tensor?, pass: Int, evaluated: () throws -> Void
+    _ voxels: Tensor, _ scale: ValueScale, _ noise: Tensor?, pass: Int, evaluated: @escaping () throws -> Void
   ) throws -> Slices {
     let (slices, rows, columns) = (voxels.shape[1], voxels.shape[2], voxels.shape[3])
     let multiple = card.architecture.sizeMultiple
@@ -142,19 +154,18 @@ public struct VolumeRestorer: Sendable {
         if range.count != size { ComputeBackend.releaseIdleMemory() }
         size = range.count
         let input = source.images(range, offsets: conditions.offsets, ofFrame: frame, from: voxels)
-        let denoiser = try makeDenoiser(scale.conditions(input))
+        let denoiser = try denoiser(scale.conditions(input), evaluated: evaluated)
         var moments = SampleMoments()
         for sample in 0..<options.samples {
           let field = NoiseField(
             seed: options.seed, sample: sample + pass << 20, sharing: options.noiseField, stack: target,
             given: noise)
-          moments.add(try run(denoiser, field, range, frame, evaluated: evaluated))
+          moments.add(
+            try plan.run(
+              denoiser, from: field.images(range, ofFrame: frame, draw: 0),
+              noise: { field.images(range, ofFrame: frame, draw: $0 + 1) }))
         }
-        // What the window cut off a bone is given back to it; another contrast has no use for it.
-        let images =
-          card.task == .translate
-          ? scale.output.restored(moments.mean)
-          : scale.output.restored(moments.mean, outsideFrom: conditions.centre(of: input))
+        let images = values(of: moments, scale, from: conditions.centre(of: input))
         target.place(images, at: range, ofFrame: frame, in: &out)
         if deviation != nil {
           target.place(scale.output.restoredDifference(moments.deviation), at: range, ofFrame: frame, in: &deviation!)
@@ -164,13 +175,44 @@ public struct VolumeRestorer: Sendable {
     return (out, deviation)
   }
 
-  private func run(
-    _ denoiser: some Denoiser<Tensor>, _ field: NoiseField, _ range: Range<Int>, _ frame: Int,
-    evaluated: () throws -> Void
-  ) throws -> Tensor {
-    try plan.run(
-      denoiser, from: field.images(range, ofFrame: frame, draw: 0),
-      noise: { field.images(range, ofFrame: frame, draw: $0 + 1) }, progress: { _, _ in try evaluated() })
+  /// Frames `[frames, slices, rows, columns]` as stored, judged in several planes at every step.
+  private func restored(
+    _ voxels: Tensor, cut planes: [SlicingPlane], _ scale: ValueScale, evaluated: @escaping () throws -> Void
+  ) throws -> Slices {
+    let (slices, rows, columns) = (voxels.shape[1], voxels.shape[2], voxels.shape[3])
+    let stack = SliceStack(slices: slices, rows: rows, columns: columns, multiple: 1)
+    var frames: (mean: [Tensor], deviation: [Tensor]) = ([], [])
+    for frame in 0..<voxels.shape[0] {
+      let input = voxels.slice(frame..<frame + 1)
+      let denoiser = ThreePlaneDenoiser(
+        input, planes, multiple: card.architecture.sizeMultiple, scale, conditions, batch: batch
+      ) { try self.denoiser($0, evaluated: evaluated) }
+      var moments = SampleMoments()
+      for sample in 0..<options.samples {
+        let field = NoiseField(
+          seed: options.seed, sample: sample, sharing: options.noiseField, stack: stack, given: options.givenNoise)
+        func noise(_ draw: Int) -> Tensor {
+          field.images(0..<slices, ofFrame: frame, draw: draw).reshaped(input.shape)
+        }
+        moments.add(try plan.run(denoiser, from: noise(0), noise: { noise($0 + 1) }))
+      }
+      frames.mean.append(values(of: moments, scale, from: input))
+      if options.samples > 1 { frames.deviation.append(scale.output.restoredDifference(moments.deviation)) }
+    }
+    return (.concatenate(frames.mean), frames.deviation.isEmpty ? nil : .concatenate(frames.deviation))
+  }
+
+  /// The network as a sampler sees it, tile by tile where that was asked for.
+  private func denoiser(_ conditions: Tensor, evaluated: @escaping () throws -> Void) throws -> TiledDenoiser {
+    let tiling = tiling(rows: conditions.shape[1], columns: conditions.shape[2])
+    return try TiledDenoiser(tiling, conditions: conditions, evaluated: evaluated, make: makeDenoiser)
+  }
+
+  /// Voxel values of the mean of some samples, of which these were the inputs.
+  private func values(of moments: SampleMoments, _ scale: ValueScale, from input: Tensor) -> Tensor {
+    // What the window cut off a bone is given back to it; another contrast has no use for it.
+    card.task == .translate
+      ? scale.output.restored(moments.mean) : scale.output.restored(moments.mean, outsideFrom: input)
   }
 
   private func check(_ noise: Tensor, against volume: Volume) throws {

@@ -17,7 +17,7 @@ struct PairBuilder {
 
   func entry(_ entry: TrainingConfiguration.DataEntry, number: Int) throws -> PairedDataset.Entry {
     let url = folder.appendingPathComponent(entry.path)
-    let clean = try slices(entry.slices, of: url)
+    let clean = try slices(entry.slices, of: url, margin: entry.margin)
     try checkSize(clean, entry)
     var variants: [PairedDataset.Variant]
     if configuration.task == .superResolve {
@@ -46,7 +46,7 @@ struct PairBuilder {
     guard let condition = entry.condition else {
       throw TrainingError(.data, "\(entry.path) has neither a degradation nor a condition file")
     }
-    let paired = try slices(entry.slices, of: folder.appendingPathComponent(condition))
+    let paired = try slices(entry.slices, of: folder.appendingPathComponent(condition), margin: entry.margin)
     guard paired.voxels.shape == clean.voxels.shape else {
       throw TrainingError(.data, "\(condition) and \(entry.path) have different grids: pairs must be aligned")
     }
@@ -87,8 +87,8 @@ struct PairBuilder {
     }
   }
 
-  /// The slices of the first frame that an entry uses.
-  private func slices(_ range: ClosedRange<Int>, of url: URL) throws -> Volume {
+  /// The slices of the first frame that an entry uses, with air around them.
+  private func slices(_ range: ClosedRange<Int>, of url: URL, margin: Int) throws -> Volume {
     let volume = try read(url)
     guard range.upperBound < volume.slices else {
       throw TrainingError(
@@ -102,8 +102,9 @@ struct PairBuilder {
     }
     var affine = volume.affine
     for r in 0..<3 { affine.rows[r][3] += affine.rows[r][2] * Double(range.lowerBound) }
-    return Volume(
-      voxels: planes.reshaped([1, range.count, volume.rows, volume.columns]), affine: affine, header: volume.header)
+    for r in 0..<3 { affine.rows[r][3] -= (affine.rows[r][0] + affine.rows[r][1]) * Double(margin) }
+    let padded = planes.reshaped([1, range.count, volume.rows, volume.columns]).surrounded(by: margin)
+    return Volume(voxels: padded, affine: affine, header: volume.header)
   }
 
   /// Network values of a volume, scaled as fits another one (or itself).
@@ -137,7 +138,8 @@ struct PairBuilder {
         return volume
       }
       let recipe =
-        "planes 1, file \(digest), slices \(entry.slices), \(settings.record.kind) \(draw.level), "
+        "planes 1, file \(digest), slices \(entry.slices), "
+        + (entry.margin > 0 ? "margin \(entry.margin), " : "") + "\(settings.record.kind) \(draw.level), "
         + "\(settings.record.parameters.sorted { $0.key < $1.key }), seed \(seed), \(configuration.intensity)"
       func cached(_ part: String, _ make: () throws -> PlaneStack) throws -> PlaneStack {
         try cache.planes(
@@ -164,5 +166,27 @@ extension IntensityRule {
     case .percentiles(let low, let high): self = .percentiles(low: low, high: high)
     case .fullRange: self = .fullRange
     }
+  }
+}
+
+extension Tensor {
+  /// Images `[frames, slices, rows, columns]` with so many pixels of their smallest value on all four sides.
+  fileprivate func surrounded(by margin: Int) -> Tensor {
+    guard margin > 0 else { return self }
+    let (rows, columns) = (shape[2], shape[3])
+    let width = columns + 2 * margin
+    let smallest = withUnsafeBuffer { $0.min() ?? 0 }
+    var out = Tensor(repeating: smallest, shape: [shape[0], shape[1], rows + 2 * margin, width])
+    withUnsafeBuffer { source in
+      out.withUnsafeMutableBuffer { target in
+        for image in 0..<shape[0] * shape[1] {
+          for row in 0..<rows {
+            let first = (image * (rows + 2 * margin) + margin + row) * width + margin
+            for x in 0..<columns { target[first + x] = source[(image * rows + row) * columns + x] }
+          }
+        }
+      }
+    }
+    return out
   }
 }

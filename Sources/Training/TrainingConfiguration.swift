@@ -76,6 +76,9 @@ public struct TrainingConfiguration: Sendable, Equatable {
     public var condition: String?
     /// Slices that are used, first and last.
     public var slices: ClosedRange<Int>
+    /// Pixels of air, the scan's smallest value, that are put around each slice before anything is made of it: scanners leave
+    /// more of it around a patient than a data set that was cut out.
+    public var margin = 0
     /// Share of the samples, relative to the other entries.
     public var weight: Double
     /// Where the scan is from, and its licence.

@@ -62,13 +62,16 @@ extension TrainingConfiguration {
   private static func network(_ file: StrictMapping, conditions: Int) throws -> UNetConfiguration {
     let map = try file.mapping(
       "network",
-      keys: ["baseChannels", "channelMultipliers", "residualBlocks", "attentionLevels", "bottleneckAttention"])
+      keys: [
+        "baseChannels", "channelMultipliers", "residualBlocks", "attentionLevels", "bottleneckAttention", "normGroups",
+      ])
     return UNetConfiguration(
       inputChannels: conditions + 1, baseChannels: try map.int("baseChannels", in: 32...1024),
       channelMultipliers: try map.ints("channelMultipliers"),
       residualBlocks: try map.int("residualBlocks", in: 1...8, default: 2),
       attentionLevels: map.has("attentionLevels") ? try map.ints("attentionLevels") : [],
-      bottleneckAttention: try map.bool("bottleneckAttention", default: true))
+      bottleneckAttention: try map.bool("bottleneckAttention", default: true),
+      normGroups: map.has("normGroups") ? try map.int("normGroups", in: 1...32) : nil)
   }
 
   private static func noiseLevel(_ file: StrictMapping) throws -> NoiseLevelSettings {
@@ -149,14 +152,16 @@ extension TrainingConfiguration {
   }
 
   private static func entries(_ data: StrictMapping, _ key: String) throws -> [DataEntry] {
-    let entries = try data.mappings(key, keys: ["path", "condition", "slices", "weight", "source"]).map { map in
+    let entries = try data.mappings(key, keys: ["path", "condition", "slices", "margin", "weight", "source"]).map {
+      map in
       let bounds = try map.string("slices").split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
       guard bounds.count == 2, let first = bounds[0], let last = bounds[1], first <= last, last < 1 << 20 else {
         throw map.error("slices", "must be a range such as 0-107")
       }
       return DataEntry(
         path: try map.string("path"), condition: map.has("condition") ? try map.string("condition") : nil,
-        slices: first...last, weight: try map.double("weight", in: 1e-9...1e9, default: 1),
+        slices: first...last, margin: try map.int("margin", in: 0...1024, default: 0),
+        weight: try map.double("weight", in: 1e-9...1e9, default: 1),
         source: try map.string("source"))
     }
     guard !entries.isEmpty else { throw data.error(key, "must hold at least one entry") }

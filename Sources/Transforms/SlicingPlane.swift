@@ -13,6 +13,8 @@ public struct SlicingPlane: Sendable, Equatable {
     /// As the file stores them.
     case stored
     case axial, coronal, sagittal
+    /// Axial, coronal and sagittal at once: what the network says is averaged over all three.
+    case all
   }
 
   /// The stored axis along which slices are counted: 0 columns, 1 rows, 2 slices.
@@ -38,7 +40,7 @@ public struct SlicingPlane: Sendable, Equatable {
     func nearest(_ direction: Int) -> Int { world.firstIndex(of: direction) ?? 2 }
     let axis =
       switch choice {
-      case .auto: Self.thickAxis(dimensions, affine.spacing) ?? nearest(2)
+      case .auto, .all: Self.thickAxis(dimensions, affine.spacing) ?? nearest(2)
       case .stored: 2
       case .axial: nearest(2)
       case .coronal: nearest(1)
@@ -47,6 +49,14 @@ public struct SlicingPlane: Sendable, Equatable {
     self.axis = axis
     name = ["sagittal", "coronal", "axial"][world[axis]]
     order = axis == 2 ? [0, 1, 2] : (0..<3).filter { $0 != axis }.sorted { world[$0] < world[$1] } + [axis]
+  }
+
+  /// Axial, coronal and sagittal; nil where slices are thick, or there is only one, so that two of them show nothing.
+  public static func all(dimensions: [Int], affine: Affine, format: VolumeFileFormat) -> [SlicingPlane]? {
+    guard format != .png, thickAxis(dimensions, affine.spacing) == nil else { return nil }
+    return [.axial, .coronal, .sagittal].map {
+      SlicingPlane($0, dimensions: dimensions, affine: affine, format: format)
+    }
   }
 
   /// The plane for a volume.

@@ -115,7 +115,8 @@ struct BatchSamplingFlags: ParsableArguments {
     let given = [
       ("--sampler", sampling.sampler != "ddim"), ("--steps", sampling.steps != nil), ("--seed", sampling.seed != "0"),
       ("--samples", sampling.samples != 1), ("--noise-field", sampling.noiseField != .shared),
-      ("--plane", sampling.plane != .auto), ("--slice-factor", sampling.sliceFactor != 2),
+      ("--plane", sampling.plane != .auto), ("--tile", sampling.tile != nil),
+      ("--slice-factor", sampling.sliceFactor != 2),
       ("--clamp", sampling.clamp != nil), ("--dtype", dtype != .input),
       ("--memory", memory != nil),
       ("--retries", retries != 2), ("--no-report", !report), ("--force", force),
@@ -134,6 +135,7 @@ struct BatchSamplingFlags: ParsableArguments {
     workflow.samples = sampling.samples
     workflow.noiseField = Workflow.NoiseField(rawValue: sampling.noiseField.rawValue) ?? .shared
     workflow.plane = Workflow.Plane(rawValue: sampling.plane.rawValue) ?? .auto
+    workflow.tile = sampling.tile
     workflow.sliceFactor = sampling.sliceFactor == 2 ? nil : sampling.sliceFactor
     workflow.clamp = sampling.clamp
     workflow.dtype = Workflow.StoredType(rawValue: dtype.rawValue) ?? .input

@@ -193,6 +193,7 @@ struct RunCommand: AsyncParsableCommand {
     if options.samples > 1 { words += ["--samples", String(options.samples)] }
     if let noise = sampling.noise { words += ["--noise", recorded(noise, "noise")] }
     if options.noiseField != .shared { words += ["--noise-field", options.noiseField.rawValue] }
+    if let tile = options.tile { words += ["--tile", String(tile)] }
     if options.plane != .auto { words += ["--plane", options.plane.rawValue] }
     if options.sliceFactor != 2 { words += ["--slice-factor", String(options.sliceFactor)] }
     if let level = options.noiseLevel { words += ["--noise-level", String(level)] }

@@ -27,9 +27,15 @@ struct SamplingFlags: ParsableArguments {
   @Option(
     help: """
       Which slices the network sees: auto (as acquired where voxels are clearly longest along one axis, else axial), axial, coronal, \
-      sagittal, stored.
+      sagittal, stored, or all: the mean of axial, coronal and sagittal at every step, for voxels that are nearly cubes.
       """)
   var plane = SlicingPlane.Choice.auto
+  @Option(
+    within: 64...4096,
+    help: ArgumentHelp(
+      "Show the network overlapping tiles of this size of what is larger, to save memory (default: whole slices).",
+      valueName: "pixels"))
+  var tile: Int?
   @Option(
     help: ArgumentHelp(
       "For super-resolution: steps between slices for one before, 2, 4, 8 or 16.", valueName: "factor"))
@@ -62,7 +68,7 @@ struct SamplingFlags: ParsableArguments {
     let number = UInt64(seed) ?? UInt64.random(in: 0..<1 << 53)
     return SamplingOptions(
       sampler: try Sampler(parsing: sampler), steps: steps, seed: number, samples: samples, noiseField: noiseField,
-      plane: plane, sliceFactor: sliceFactor, noiseLevel: noiseLevel, clampData: clamp)
+      plane: plane, tile: tile, sliceFactor: sliceFactor, noiseLevel: noiseLevel, clampData: clamp)
   }
 }
 

@@ -97,7 +97,10 @@ struct WorkflowLibraryTests {
 
   @Test func `the shipped workflows are read, and one of them takes what is dropped without a word`() throws {
     let library = WorkflowLibrary(folders: [Repository.root.appendingPathComponent("Workflows")])
-    #expect(library.available.map(\.name) == ["ct-denoise", "ct-denoise-fast", "mr-denoise", "mr-superres"])
+    #expect(
+      library.available.map(\.name) == [
+        "ct-denoise", "ct-denoise-fast", "mr-denoise", "mr-superres", "mr-t1-to-t2", "mr-t2-to-t1",
+      ])
     let slow = try library.workflow(named: "ct-denoise")
     let fast = try library.workflow(named: "ct-denoise-fast")
     #expect(slow.model == "ct-denoise" && slow.sampler == "ddim" && slow.task == .denoise)

@@ -17,6 +17,7 @@ struct WorkflowTests {
     samples: 3
     noiseField: correlated
     plane: coronal
+    tile: 256
     sliceFactor: 4
     clamp: false
     dtype: int16
@@ -45,6 +46,7 @@ struct WorkflowTests {
     expected.samples = 3
     expected.noiseField = .correlated
     expected.plane = .coronal
+    expected.tile = 256
     expected.sliceFactor = 4
     expected.clamp = false
     expected.dtype = .int16

@@ -8,6 +8,7 @@ struct WorkflowTests {
   /// Each with the sample that it is for.
   static let shipped = [
     "ct-denoise": "ct-lowdose", "ct-denoise-fast": "ct-lowdose", "mr-denoise": "mr-noisy", "mr-superres": "mr-thick",
+    "mr-t1-to-t2": "mr-t1", "mr-t2-to-t1": "mr-t2",
   ]
 
   @Test("the workflows that are tested here are those that are shipped")
@@ -25,6 +26,10 @@ struct WorkflowTests {
       let workflow = try Workflow.read(Repository.root.appendingPathComponent("Workflows/\(name).yaml"))
       let piece = try InboxScene.piece(of: sample)
       let source = try scene.drop(piece, "\(name)/piece.nii.gz")
+      let plan = try scene.pellucid([
+        "plan", source.path, "-o", scene.results.path, "--workflow", name,
+      ])
+      #expect(plan.exitCode == 0 && plan.standardOutput.contains("1 case"), "\(plan)")
       let outcome = try scene.sweep()
       #expect(outcome.exitCode == 0, "\(outcome.standardError)")
       let manifest = try scene.verifiedManifest("\(name)/piece.nii.gz")

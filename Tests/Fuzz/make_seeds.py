@@ -257,6 +257,8 @@ OVERRIDE = """workflow: ct-denoise-fast
 seed: 5
 sampler: pfdiff-1_1
 sliceFactor: 2
+tile: 256
+plane: all
 noiseField: correlated
 memory: 4G
 priority: 0

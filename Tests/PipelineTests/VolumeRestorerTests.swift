@@ -20,7 +20,7 @@ private func values(_ restoration: Restoration) -> [Float] { restoration.voxels.
     var calls: [Int] = []
     let result = try restorer.restore(volume) { calls.append($0) }
     for (out, input) in zip(values(result), volume.voxels.values) { #expect(abs(out - input / 2) < 1e-3) }
-    #expect(calls == Array(1...restorer.evaluations(frames: 2, slices: 3)))
+    #expect(calls == Array(1...(try restorer.evaluations(on: volume))))
     #expect(calls.count == 2 * ((3 + batch - 1) / batch) * 11 && result.evaluations == calls.count)
     #expect(result.deviation == nil)
   }
@@ -231,7 +231,7 @@ private func values(_ restoration: Restoration) -> [Float] { restoration.voxels.
       }
       var calls: [Int] = []
       let result = try restorer.restore(volume) { calls.append($0) }
-      #expect(calls == Array(1...restorer.evaluations(frames: 2, slices: 3)))
+      #expect(calls == Array(1...(try restorer.evaluations(on: volume))))
       let output = restorer.output(result.voxels, for: volume)
       #expect(output.slices == slices && restorer.outputSlices(of: 3) == slices && output.frames == 2)
       #expect(abs(output.spacing[2] * Double(factor) - volume.spacing[2]) < 1e-9)

@@ -1,0 +1,122 @@
+import Diffusion
+import Models
+import Pipeline
+import TensorCore
+import Testing
+import Transforms
+import Volumes
+
+/// Says that every pixel is the mean of its image: what it says of a voxel depends on how the volume is cut.
+private struct MeanDenoiser: Denoiser {
+  let conditions: Tensor
+  func predict(_ x: Tensor, label: Int) throws -> Prediction<Tensor> {
+    let size = conditions.count / conditions.shape[0]
+    let means = (0..<conditions.shape[0]).flatMap { image -> [Float] in
+      let values = conditions.slice(image..<image + 1).values
+      return [Float](repeating: values.reduce(0, +) / Float(size), count: size)
+    }
+    return .data(Tensor(means, shape: conditions.shape))
+  }
+}
+
+@Suite("Tiles and planes that are put together at every step") struct CompositeDenoiserTests {
+  private func restored(
+    _ volume: Volume, _ options: SamplingOptions, _ make: @escaping DenoiserMaker
+  ) throws -> (values: [Float], result: Restoration) {
+    let restorer = try VolumeRestorer(card: testCard(clampData: false), options: options, batch: 3, makeDenoiser: make)
+    var calls: [Int] = []
+    let result = try restorer.restore(volume) { calls.append($0) }
+    #expect(calls == Array(1...(try restorer.evaluations(on: volume))) && result.evaluations == calls.count)
+    return (result.voxels.values, result)
+  }
+
+  private func expectEqual(_ a: [Float], _ b: [Float], within tolerance: Float = 0.02) {
+    #expect(a.count == b.count && zip(a, b).allSatisfy { abs($0 - $1) < tolerance })
+  }
+
+  @Test("a network that judges pixel by pixel says the same of tiles as of the whole, and of several samples")
+  func tiles() throws {
+    let volume = testVolume(scrambled(2 * 90 * 150), columns: 150, rows: 90, slices: 2)
+    var options = SamplingOptions(sampler: .ddim(eta: 1), steps: 2, seed: 4, samples: 2)
+    let whole = try restored(volume, options) { GaussianDenoiser(mean: $0, spread: 0.2) }
+    options.tile = 64
+    let tiled = try restored(volume, options) { GaussianDenoiser(mean: $0, spread: 0.2) }
+    expectEqual(tiled.values, whole.values)
+    expectEqual(tiled.result.deviation?.values ?? [], whole.result.deviation?.values ?? [])
+    // 2 × 3 tiles of 64 × 64 over 92 × 152.
+    #expect(tiled.result.evaluations == 6 * whole.result.evaluations)
+  }
+
+  @Test(
+    "where tiles see different things there is no seam: brightness changes over what two share, not from one pixel to the next"
+  )
+  func seams() throws {
+    // Brighter from left to right: the mean of each tile is another.
+    let volume = testVolume((0..<64 * 256).map { Float($0 % 256) }, columns: 256, rows: 64, slices: 1)
+    let row = try restored(volume, SamplingOptions(steps: 1, tile: 64)) { MeanDenoiser(conditions: $0) }.values[..<256]
+    let steps = zip(row.dropFirst(), row).map { $0 - $1 }
+    // Tiles that lie 48 pixels apart differ by 48; a cosine ramp of 16 pixels or more is at most 48 · π/2 / 16 steep.
+    #expect(row.last! - row.first! > 180 && steps.allSatisfy { $0 > -0.01 && $0 < 4.8 })
+  }
+
+  @Test("three planes: the mean of what is said of a voxel's axial, coronal and sagittal slice")
+  func planes() throws {
+    let (columns, rows, slices) = (8, 4, 12)
+    let volume = testVolume(
+      (0..<2 * slices * rows * columns).map { Float(($0 * 37) % 501) }, columns: columns, rows: rows, slices: slices,
+      frames: 2)
+    let made = try restored(volume, SamplingOptions(steps: 1, plane: .all)) { MeanDenoiser(conditions: $0) }
+    // One pass each of 12 axial, 4 coronal and 8 sagittal slices in batches of 3, for two frames.
+    #expect(made.result.evaluations == 2 * (4 + 2 + 3) * 2)
+    func at(_ f: Int, _ z: Int, _ y: Int, _ x: Int) -> Float {
+      volume.voxels.values[((f * slices + z) * rows + y) * columns + x]
+    }
+    for (f, z, y, x) in [(0, 0, 0, 0), (0, 11, 3, 7), (1, 5, 2, 1)] {
+      let axial = (0..<rows).flatMap { y in (0..<columns).map { at(f, z, y, $0) } }
+      let coronal = (0..<slices).flatMap { z in (0..<columns).map { at(f, z, y, $0) } }
+      let sagittal = (0..<slices).flatMap { z in (0..<rows).map { at(f, z, $0, x) } }
+      let means: [Float] = [axial, coronal, sagittal].map { $0.reduce(0, +) / Float($0.count) }
+      let expected = (means[0] + means[1] + means[2]) / 3
+      #expect(abs(made.values[((f * slices + z) * rows + y) * columns + x] - expected) < 0.05)
+    }
+  }
+
+  @Test("three planes of a network that judges pixel by pixel are as good as one, from the same noise")
+  func pixelwise() throws {
+    let volume = testVolume(scrambled(8 * 12 * 16), columns: 16, rows: 12, slices: 8)
+    var options = SamplingOptions(steps: 5)
+    options.givenNoise = Tensor(scrambled(8 * 12 * 16).map { $0 / 700 }, shape: [1, 8, 12, 16])
+    let one = try restored(volume, options) { GaussianDenoiser(mean: $0, spread: 0.3) }
+    options.plane = .all
+    expectEqual(try restored(volume, options) { GaussianDenoiser(mean: $0, spread: 0.3) }.values, one.values)
+  }
+
+  @Test("three planes of thick slices, or of models that make slices, are refused")
+  func refusals() throws {
+    let thick = testVolume(scrambled(8 * 8 * 4), columns: 8, rows: 8, slices: 4, spacing: [1, 1, 3])
+    #expect {
+      try restored(thick, SamplingOptions(plane: .all)) { ClosedFormDenoiser(clean: $0) }
+    } throws: {
+      ($0 as? PipelineError)?.kind == .unsuitableInput && "\($0)".contains("1.0 × 1.0 × 3.0 mm")
+    }
+    #expect {
+      try VolumeRestorer(
+        card: testCard(task: .superResolve, conditions: 2), options: SamplingOptions(plane: .all), batch: 1
+      ) { ClosedFormDenoiser(clean: $0) }
+    } throws: { ($0 as? PipelineError)?.kind == .usage }
+  }
+
+  @Test("tiles take less memory, three planes more, and the plan knows")
+  func memory() throws {
+    let volume = testVolume(scrambled(256 * 256 * 2), columns: 256, rows: 256, slices: 2)
+    let card = testCard()
+    let whole = try MemoryPlan(for: volume, card: card, samples: 1, limit: nil).predictedBytes
+    let tiled = try MemoryPlan(for: volume, card: card, samples: 1, tile: 64, limit: nil).predictedBytes
+    #expect(tiled < whole * 3 / 4)
+    let cube = [64, 64, 64, 1]
+    let planes = try #require(SlicingPlane.all(dimensions: cube, affine: .scaling([1, 1, 1]), format: .nifti1))
+    let one = try MemoryPlan(dimensions: cube, cut: [planes[0]], card: card, samples: 1, limit: nil).predictedBytes
+    let three = try MemoryPlan(dimensions: cube, cut: planes, card: card, samples: 1, limit: nil).predictedBytes
+    #expect(three >= one + 8 * 4 * 64 * 64 * 64)
+  }
+}
