@@ -25,8 +25,14 @@ class Experiments:
         """Does the noise field join neighbouring slices? Does averaging? Does what the network sees?"""
         rows = []
         ways = [(f"{field} noise", ["--noise-field", field]) for field in FIELDS]
-        for name, flags in [*ways, ("mean of 4, shared noise", ["--samples", 4])]:
-            output = self.workshop.restore(self.model, self.case, *flags)
+        ways += [("mean of 4, shared noise", ["--samples", 4]), ("three planes, shared noise", ["--plane", "all"]),
+                 ("three planes, independent noise", ["--plane", "all", "--noise-field", "independent"])]
+        for name, flags in ways:
+            try:
+                output = self.workshop.restore(self.model, self.case, *flags)
+            except Refused as refusal:
+                say(f"{self.task.name}: {name} is left out: {refusal}")
+                continue
             rows.append({"method": name, "sees": self.model.sees, **self.measures.figures(self.case, output)})
         return self.described(rows)
 

@@ -1,7 +1,6 @@
 """Figures of one output: Pellucid's own, the spectrum's agreement, the spread over seeds. No command of its own."""
 
 import inspect
-import os
 
 import numpy
 
@@ -9,6 +8,7 @@ import volumes
 
 SEEDS = (0, 1, 2)
 SPREAD_SLICES = 5
+LEAST_SLICES = 8  # for a spectrum along the stack
 
 
 def ring_correlation(image, truth):
@@ -28,9 +28,18 @@ def ring_correlation(image, truth):
     return numpy.arange(1, rings + 1) / rings, numpy.mean(curves, axis=0)
 
 
-def resolved(image, truth, threshold=0.5):
+def line_correlation(image, truth):
+    """The same along the stack: over all pixels, the correlation of the lines through the slices at each frequency."""
+    taper = numpy.hanning(image.shape[2] + 2)[1:-1]
+    a, b = (numpy.fft.rfft((v - v.mean(axis=2, keepdims=True)) * taper, axis=2) for v in (image, truth))
+    shared = (a * b.conj()).real.sum(axis=(0, 1))
+    own = numpy.sqrt((abs(a) ** 2).sum(axis=(0, 1)) * (abs(b) ** 2).sum(axis=(0, 1)))
+    return numpy.arange(1, a.shape[2]) / (image.shape[2] / 2), (shared / numpy.maximum(own, 1e-30))[1:]
+
+
+def resolved(curve, threshold=0.5):
     """The share of Nyquist up to which the spectrum agrees with the truth's; 1 where it agrees throughout."""
-    frequencies, correlation = ring_correlation(image, truth)
+    frequencies, correlation = curve
     below = numpy.flatnonzero(correlation < threshold)
     if below.size == 0:
         return 1.0
@@ -58,14 +67,20 @@ class Measures:
         image, truth = self.of_made(case, output.path), self.of_made(case, case.truth)
         found = self.workshop.compare(image, truth, case.window)
         whole = found if case.made is None else self.workshop.compare(output.path, case.truth, case.window)
-        made_of = [inspect.getsource(ring_correlation), inspect.getsource(resolved), case.window,
-                   self.workshop.digest(image), self.workshop.digest(truth)]
-        frequency = self.workshop.record("resolved", made_of, lambda: resolved(
-            volumes.to_unit(volumes.read(image), case.window), volumes.to_unit(volumes.read(truth), case.window)))
+        across = None if volumes.read(case.truth).shape[2] < LEAST_SLICES else self.agreement(
+            line_correlation, case, output.path, case.truth)
         return {"psnr": found["psnr"], "ssim": found.get("ssim"), "meanAbsoluteError": found["meanAbsoluteError"],
                 "sharpness": found["sharpness"], "edgeRetention": found["edgeRetention"],
                 "sliceDifference": whole.get("sliceDifference"), "errorFlicker": whole.get("errorFlicker"),
-                "resolved": frequency, "seconds": output.seconds, "evaluations": output.evaluations}
+                "resolved": self.agreement(ring_correlation, case, image, truth), "resolvedAcross": across,
+                "seconds": output.seconds, "evaluations": output.evaluations}
+
+    def agreement(self, curve, case, image, truth):
+        """The share of Nyquist up to which a correlation curve holds."""
+        made_of = [inspect.getsource(curve), inspect.getsource(resolved), case.window,
+                   self.workshop.digest(image), self.workshop.digest(truth)]
+        return self.workshop.record("resolved", made_of, lambda: resolved(curve(
+            *(volumes.to_unit(volumes.read(path), case.window) for path in (image, truth)))))
 
     def spread(self, model, case, *options):
         """Standard deviation over seeds, mean over the voxels that were made, of a few slices from the middle."""
@@ -82,12 +97,3 @@ class Measures:
         if case.made is not None:
             deviation = deviation[:, :, [k for k in range(deviation.shape[2]) if k % case.level]]
         return float(deviation.mean())
-
-    def spread_of_mean(self, case, output, samples):
-        """What the samples' own deviation says about the spread of their mean."""
-        if not os.path.exists(output.deviation):
-            return None
-        deviation = volumes.read(output.deviation)
-        if case.made is not None:
-            deviation = deviation[:, :, case.made]
-        return float(deviation.mean() / samples ** 0.5)

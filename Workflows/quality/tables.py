@@ -19,9 +19,8 @@ where the scans come from and how to add a case.
   *Slice difference* is the mean squared difference of neighbouring slices over the truth's. All of these are from
   `pellucid compare`, for all methods.
 - *Resolved* is the share of the Nyquist frequency up to which the spectrum agrees with the truth's (Fourier ring
-  correlation in-plane above 0.5, mean over slices).
+  correlation in-plane above 0.5, mean over slices); *across*, along the stack.
 - *Spread* is the standard deviation over {len(SEEDS)} seeds (of the middle {SPREAD_SLICES} slices of the input), mean over voxels.
-  For a mean of 4 samples it is their own deviation, halved.
 - *Evaluations* of the network are per slice, all samples together. Seconds are of the whole case; other work on the
   machine lengthens them."""
 
@@ -43,13 +42,13 @@ def table(headings, rows):
 def figures_table(rows, unit, first="method"):
     """The columns that every row has; spread only where some row has it."""
     spread = any(row.get("spread") is not None for row in rows)
-    headings = [first, "PSNR dB", "SSIM", f"MAE {unit}", "sharpness", "edges", "resolved", "slice difference",
+    headings = [first, "PSNR dB", "SSIM", f"MAE {unit}", "sharpness", "edges", "resolved", "across", "slice difference",
                 *(["spread"] if spread else []), "evaluations", "seconds"]
     cells = []
     for row in rows:
         name = f"**{row['method']}**" if row.get("kind") == "pellucid" else row["method"]
         cells.append([name, number(row["psnr"], 2), number(row["ssim"], 4), number(row["meanAbsoluteError"], 2),
-                      number(row["sharpness"], 3), number(row["edgeRetention"], 3), number(row["resolved"], 3),
+                      number(row["sharpness"], 3), number(row["edgeRetention"], 3), number(row["resolved"], 3), number(row.get("resolvedAcross"), 3),
                       number(row["sliceDifference"], 3), *([number(row.get("spread"), 2)] if spread else []),
                       row["evaluations"] or "–", number(row["seconds"], 1)])
     return table(headings, cells)
