@@ -52,6 +52,18 @@ public struct ImageToImagePipeline: Sendable {
   /// throw: `VolumeError`, `FileError`, `TransformError`, `DiffusionError`, `ModelError`.
   public func run(_ tell: (RunEvent) throws -> Void = { _ in }) throws -> RunOutcome {
     if request.ifExists == .version { return try eachVersion { try $0.run(tell) } }
+    return try withinMemory { try runOnce(tell) }
+  }
+
+  /// With a memory bound, volumes that would take much of it lie on the disk that the results go to.
+  private func withinMemory<R>(_ body: () throws -> R) rethrows -> R {
+    guard let limit = request.memoryLimit else { return try body() }
+    return try TensorSpill.during(
+      tensorsFrom: MemoryPlan.largestInMemory(limit: limit), in: request.output.deletingLastPathComponent(), body
+    ).result
+  }
+
+  private func runOnce(_ tell: (RunEvent) throws -> Void) throws -> RunOutcome {
     var clock = StepClock()
     let site = OutputSite(request)
     try site.check()
@@ -63,7 +75,7 @@ public struct ImageToImagePipeline: Sendable {
     if let manifest = try site.identicalResult(job.key) {
       return .skipped(try addMissingReport(to: manifest, input, job))
     }
-    try site.reserve(job.plan.outputBytes)
+    try site.reserve(job.plan.outputBytes + job.plan.scratchBytes)
     for warning in job.flags { try tell(.warning(warning)) }
     try tell(.planned(job.plan))
     clock.lap(\.plan)
@@ -86,13 +98,15 @@ public struct ImageToImagePipeline: Sendable {
     }
     let site = OutputSite(request)
     try site.check()
-    let input = try RunInput(request)
-    try site.checkContainer(for: input.volume)
-    let job = try PlannedJob(request, input)
-    var plan = job.plan
-    plan.existing = try site.outlook(job.key)
-    if plan.existing != .skip { try site.reserve(plan.outputBytes) }
-    return plan
+    return try withinMemory {
+      let input = try RunInput(request)
+      try site.checkContainer(for: input.volume)
+      let job = try PlannedJob(request, input)
+      var plan = job.plan
+      plan.existing = try site.outlook(job.key)
+      if plan.existing != .skip { try site.reserve(plan.outputBytes + plan.scratchBytes) }
+      return plan
+    }
   }
 
   /// Refuses to write a result with voxels that are no numbers: weights that are damaged, or training that ran away.

@@ -57,6 +57,9 @@ private struct Judgement {
   var warnings: [String] = []
   var refusals: [String] = []
 
+  /// HU that every scan of a patient has voxels below.
+  private static let fat: Float = -50
+
   /// A length in mm against a range: warned about outside it, refused beyond twice or half of it.
   mutating func extent(_ name: String, _ value: Double, _ range: [Double]?) {
     guard let range, range.count == 2, !(range[0]...max(range[0], range[1])).contains(value) else { return }
@@ -84,6 +87,10 @@ private struct Judgement {
         volume.header.format == .png
           ? "the model is for CT in HU, which a PNG does not hold; give a NIfTI"
           : "the model is for CT in HU, but no voxel is negative (is the intercept missing, or is it MR?)")
+    case "CT" where volume.voxels.minimum > Self.fat:
+      refusals.append(
+        "the model is for CT in HU, where fat and air lie below -50, but the smallest voxel is "
+          + "\(short(Double(volume.voxels.minimum))) and the largest \(short(Double(volume.voxels.maximum))) (another unit, or PET?)")
     case "MR" where deep * 100 > volume.voxels.count:
       refusals.append("the model is for MR, but many voxels lie below -500 as in CT")
     case "MR" where negative:

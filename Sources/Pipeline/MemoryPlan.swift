@@ -10,11 +10,16 @@ public struct MemoryPlan: Sendable, Equatable {
   public let batch: Int
   /// The predicted peak in bytes.
   public let predictedBytes: Int
+  /// Bytes of volumes that do not count, because they lie on the disk.
+  let scratchBytes: Int
   /// Columns and rows of the largest image or tile.
   let networkSize: [Int]
 
   /// Pixels per batch beyond which larger batches no longer save time.
   private static let usefulPixels = 4 * 256 * 256
+
+  /// Bytes from which a tensor is a volume that a bound does not let into memory: it lies on the disk (`TensorSpill`).
+  public static func largestInMemory(limit: Int) -> Int { max(limit / 8, 1 << 20) }
 
   /// The largest useful batch that keeps the predicted peak below `limit` bytes; throws when even one slice does not
   /// fit, and a `ModelError` if the card's network cannot be built.
@@ -36,11 +41,13 @@ public struct MemoryPlan: Sendable, Equatable {
     tile: Int? = nil, noise: Tensor? = nil, limit: Int?
   ) throws {
     let need = try MemoryNeed(
-      dimensions, planes, card, samples: samples, sliceFactor: sliceFactor, tile: tile, noise: noise)
+      dimensions, planes, card, samples: samples, sliceFactor: sliceFactor, tile: tile, noise: noise,
+      limit: limit)
     let useful = max(1, min(need.slices, Self.usefulPixels / (need.tileRows * need.tileColumns)))
     networkSize = [need.tileColumns, need.tileRows]
     batch = try limit.map { try need.largestBatch(upTo: useful, limit: $0) } ?? useful
     predictedBytes = need.bytes(batch: batch)
+    scratchBytes = need.scratch
   }
 }
 
@@ -60,6 +67,8 @@ private struct MemoryNeed {
   private let lasting: Int
   /// The greater of the peaks that do not depend on the batch.
   private let least: Int
+  /// Volumes on the disk.
+  private(set) var scratch = 0
 
   /// The program itself with its libraries, once all of it has been in use.
   private static let program = 36 << 20
@@ -70,14 +79,14 @@ private struct MemoryNeed {
 
   init(
     _ dimensions: [Int], _ planes: [SlicingPlane], _ card: ModelCard, samples: Int, sliceFactor: Int, tile: Int?,
-    noise: Tensor?
+    noise: Tensor?, limit: Int?
   ) throws {
     network = try UNet(card.architecture)
     let arranged = planes.map { $0.arranged(dimensions) }
-    let largest = arranged.max { $0[0] * $0[1] < $1[0] * $1[1] } ?? dimensions
+    let widest = arranged.max { $0[0] * $0[1] < $1[0] * $1[1] } ?? dimensions
     let stack = SliceStack(
-      slices: largest[2], rows: largest[1], columns: largest[0], multiple: card.architecture.sizeMultiple)
-    let tiling = Tiling(card, tile: tile, rows: largest[1], columns: largest[0])
+      slices: widest[2], rows: widest[1], columns: widest[0], multiple: card.architecture.sizeMultiple)
+    let tiling = Tiling(card, tile: tile, rows: widest[1], columns: widest[0])
     (tileRows, tileColumns) = (tiling.tileRows, tiling.tileColumns)
     slices = arranged.map { $0[2] }.max() ?? dimensions[2]
     let isRearranged = planes.contains { $0.axis != 2 }
@@ -89,17 +98,24 @@ private struct MemoryNeed {
     conditions = try card.conditionChannels
     // Input, result and, of several samples, deviation.
     // What is stored another way exists both ways for a while.
-    var voxels =
-      (input + (noise?.count ?? 0)) * (isRearranged ? 2 : 1) + count * (samples > 1 ? 2 : 1) * (isFiner ? 2 : 1)
-      + (isRearranged ? count : 0)
+    var volumes = [
+      (input, isRearranged ? 2 : 1), (noise?.count ?? 0, isRearranged ? 2 : 1),
+      (count, (samples > 1 ? 2 : 1) * (isFiner ? 2 : 1) + (isRearranged ? 1 : 0)),
+    ]
     if planes.count > 1 {
       // The sampler's images are whole frames, beside the input in every arrangement and what is said of one.
-      voxels += (Self.samplerImages + planes.count + 3) * (input / max(dimensions[3], 1))
+      volumes.append((input / max(dimensions[3], 1), Self.samplerImages + planes.count + 3))
     }
-    lasting = Self.program + network.packedByteCount + 4 * voxels
+    let largest = limit.map(MemoryPlan.largestInMemory) ?? .max
+    func bytes(_ volumes: [(voxels: Int, times: Int)], where isWanted: (Int) -> Bool) -> Int {
+      volumes.filter { isWanted(4 * $0.voxels) }.reduce(0) { $0 + 4 * $1.voxels * $1.times }
+    }
+    let figures = [(count, Self.volumesForFigures)]
+    scratch = bytes(volumes + figures) { $0 >= largest }
+    lasting =
+      Self.program + network.packedByteCount + bytes(volumes) { $0 < largest } + (scratch > 0 ? TensorSpill.window : 0)
     // The model is read before the volume, and what that took is given back.
-    least = max(
-      Self.program + network.readingByteCount, lasting + 4 * Self.volumesForFigures * count)
+    least = max(Self.program + network.readingByteCount, lasting + bytes(figures) { $0 < largest })
   }
 
   /// The predicted peak.

@@ -81,7 +81,8 @@ struct PlannedJob {
       batch: memory.batch, networkSize: memory.networkSize,
       evaluations: count.evaluations, pixels: count.pixels,
       predictedMemory: memory.predictedBytes, outputs: request.outputs.map(\.lastPathComponent),
-      outputBytes: OutputSite.mostBytes(request, volume.header.dataType, voxels: made.reduce(1, *)), warnings: flags,
+      outputBytes: OutputSite.mostBytes(request, volume.header.dataType, voxels: made.reduce(1, *)),
+      scratchBytes: memory.scratchBytes, warnings: flags,
       jobKey: key)
   }
 

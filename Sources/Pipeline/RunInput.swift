@@ -25,23 +25,12 @@ struct RunInput {
   }
 
   private static func read(_ url: URL, role: String, _ request: RunRequest) throws -> (Volume, [FileRecord]) {
-    let limit = request.memoryLimit
     func name(_ url: URL) -> String {
       request.recordNames ? url.lastPathComponent : RunRequest.recordedName(of: url, role: role)
     }
     let urls = VolumeFile.existingFiles(of: url)
     let digests = try urls.map { try ContentDigest.sha256(of: $0) }
-    var options = VolumeReadOptions()
-    if let limit { options.maximumBytes = min(options.maximumBytes, limit) }
-    let volume: Volume
-    do {
-      volume = try VolumeFile.read(url, options: options)
-    } catch let error as VolumeError where error.kind == .tooLarge && (limit ?? .max) < 16 << 30 {
-      throw PipelineError(
-        .notEnoughMemory,
-        "\(FileError.printable(url.lastPathComponent)): \(error.shortReason) (the bound is --memory \(ByteCount.text(limit ?? 0)))"
-      )
-    }
+    let volume = try VolumeFile.read(url)
     let records = try urls.indices.map { index in
       let file = try RegularFile(urls[index])
       guard try ContentDigest.sha256(of: file) == digests[index] else {

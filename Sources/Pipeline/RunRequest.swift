@@ -175,6 +175,8 @@ public struct RunPlan: Codable, Sendable, Equatable {
   public var outputs: [String]
   /// The most bytes that the volumes to be written can take.
   public var outputBytes: Int
+  /// Bytes of volumes that lie on the disk while they are worked on, because of the memory bound.
+  public var scratchBytes: Int
   /// Remarks.
   public var warnings: [String]
   /// What the job's result depends on, as a digest.

@@ -22,14 +22,14 @@ struct TiledDenoiser: Denoiser {
 
   func predict(_ x: Tensor, label: Int) throws -> Prediction<Tensor> {
     guard parts.count > 1 else {
-      let said = try parts[0].predict(x, label: label)
+      let said = try TensorSpill.suspended { try parts[0].predict(x, label: label) }
       try evaluated()
       return said
     }
     var whole = Tensor(repeating: 0, shape: x.shape)
     var said: Prediction<Tensor>?
     for (tile, part) in zip(tiling.tiles, parts) {
-      let prediction = try part.predict(tiling.cropped(x, to: tile), label: label)
+      let prediction = try TensorSpill.suspended { try part.predict(tiling.cropped(x, to: tile), label: label) }
       tiling.add(prediction.value, of: tile, to: &whole)
       said = prediction
       try evaluated()

@@ -67,6 +67,27 @@ enum Executable {
     return (outcome, seen)
   }
 
+  /// Runs the executable to its end, and says how many bytes of memory it had at most.
+  static func runMeasuringMemory(_ arguments: [String], in folder: URL) throws -> (outcome: Outcome, peakBytes: Int) {
+    let streams = try Streams()
+    defer { streams.remove() }
+    let process = try start(arguments, in: folder, environment: [:], streams: streams)
+    var peak = 0
+    while process.isRunning {
+      let status =
+        (try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)) ?? ""
+      for line in status.split(separator: "\n") where line.hasPrefix("VmHWM:") {
+        peak = max(peak, line.split(whereSeparator: { !$0.isNumber }).first.flatMap { Int($0) } ?? 0)
+      }
+      Thread.sleep(forTimeInterval: 0.01)
+    }
+    process.waitUntilExit()
+    let outcome = Outcome(
+      exitCode: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
+      standardOutput: try streams.text(streams.output), standardError: try streams.text(streams.error))
+    return (outcome, peak * 1024)
+  }
+
   /// Starts the executable, waits for `delay` seconds at most, and kills it with signal 9 if it still runs.
   static func runAndKill(_ arguments: [String], in folder: URL, after delay: Double) throws {
     let streams = try Streams()

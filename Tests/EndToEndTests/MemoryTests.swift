@@ -1,5 +1,6 @@
 import Foundation
 import Models
+import Provenance
 import Testing
 
 @Suite("A process takes the memory that was planned for its network")
@@ -23,6 +24,26 @@ struct MemoryTests {
       }
       let (measured, expected) = (try peak(320) - peak(128), planned(320) - planned(128))
       #expect(abs(Double(measured) / Double(expected) - 1) < 0.1, "\(measured) bytes, planned \(expected)")
+    }
+  }
+
+  @Test("a volume that does not fit the bound is restored within it, to the same voxels")
+  func volumes() throws {
+    try Scene.with { scene in
+      let input = try scene.input("large.nii", NIfTIBytes.phantom([256, 256, 200]).data)
+      func run(_ name: String, _ more: String...) throws -> (outcome: Executable.Outcome, peak: Int, voxels: String?) {
+        let (outcome, peak) = try Executable.runMeasuringMemory(
+          ["run", input, "-o", scene.output(name + ".nii"), "--model", scene.model.path, "--steps", "1"] + more,
+          in: scene.folder)
+        let manifest = try? Manifest.read(URL(fileURLWithPath: scene.output(name + ".manifest.json")))
+        return (outcome, peak, manifest?.outputs[0].sha256Voxels)
+      }
+      let free = try run("free")
+      let bound = try run("bound", "--memory", "230M")
+      #expect(free.outcome.exitCode == 0 && bound.outcome.exitCode == 0, "\(free.outcome) \(bound.outcome)")
+      #expect(free.voxels != nil && bound.voxels == free.voxels)
+      // Five volumes of 52 MB, beside program and network.
+      #expect(free.peak > 280 << 20 && bound.peak < 230 << 20, "\(free.peak) and \(bound.peak) bytes")
     }
   }
 }

@@ -34,6 +34,9 @@ private let ctCard = testCard(
   func modality() throws {
     let positive = scrambled(128).map { abs($0) }
     #expect(try InputCheck(ct(positive), for: ctCard).refusals.count == 1)
+    // HU in thousands, or a PET image that fell below zero here and there.
+    let other = try InputCheck(ct(scrambled(128).map { $0 / 1000 }), for: ctCard)
+    #expect(other.refusals.count == 1 && other.refusals[0].contains("another unit"))
     let mr = testCard(intensity: .percentiles(low: 0.5, high: 99.5), envelope: InputEnvelope(modality: "MR"))
     #expect(try InputCheck(ct(), for: mr).refusals.count == 1)
     #expect(try InputCheck(ct(positive), for: mr).isInside)
