@@ -137,7 +137,7 @@ struct ZombieTests {
 func waitUntil(limit: Double = 30, _ condition: () -> Bool) -> Bool {
   let start = ContinuousClock.now
   while !condition() {
-    if .now - start > .seconds(limit) { return false }
+    if .now - start > .seconds(limit * Subject.slowness) { return false }
     usleep(10_000)
   }
   return true

@@ -213,7 +213,7 @@ public final class HeadlessBrowser {
   }
 
   private func wait(_ what: String, _ isDone: () throws -> Bool) throws {
-    let end = ContinuousClock.now + .seconds(60)
+    let end = ContinuousClock.now + .seconds(240)
     while try !isDone() {
       guard ContinuousClock.now < end else { throw Failure(description: "the browser did not get to: \(what)") }
     }

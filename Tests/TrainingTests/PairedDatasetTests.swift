@@ -195,6 +195,37 @@ import Volumes
     }
   }
 
+  @Test func `a margin is air of the scan's smallest value, which gets noise like all else`() throws {
+    try withTemporaryFolder { folder in
+      let yaml = TinyTraining.yaml().replacingOccurrences(of: "slices: 0-3", with: "slices: 0-3, margin: 5")
+      func target(_ yaml: String) throws -> (stack: PlaneStack, condition: PlaneStack) {
+        let dataset = try TinyTraining.dataset(try TrainingConfiguration(yaml: yaml), in: TinyTraining.folder(folder))
+        let variant = dataset.entries[0].variants[0]
+        return (variant.target, try #require(variant.condition))
+      }
+      let (plain, wide) = (try target(TinyTraining.yaml()), try target(yaml))
+      let (rows, columns) = (plain.stack.rows, plain.stack.columns)
+      #expect(wide.stack.rows == rows + 10 && wide.stack.columns == columns + 10)
+      let (small, large) = (plain.stack.tensor.values, wide.stack.tensor.values)
+      let smallest = small.min()
+      var noisy = 0
+      for plane in 0..<wide.stack.planes {
+        for row in 0..<rows + 10 {
+          for column in 0..<columns + 10 {
+            let index = (plane * (rows + 10) + row) * (columns + 10) + column
+            if (5..<rows + 5).contains(row), (5..<columns + 5).contains(column) {
+              #expect(large[index] == small[(plane * rows + row - 5) * columns + column - 5])
+            } else {
+              #expect(large[index] == smallest)
+              if wide.condition.tensor.values[index] != large[index] { noisy += 1 }
+            }
+          }
+        }
+      }
+      #expect(noisy > 0)
+    }
+  }
+
   @Test func `slices that are not there and patches that do not fit are refused`() throws {
     try withTemporaryFolder { folder in
       for (from, to) in [("slices: 0-3", "slices: 0-6"), ("sizes: [8]", "sizes: [20]")] {

@@ -43,6 +43,8 @@ import Testing
     ("kind: data, skip: condition, residualScale: 0.1}\n", "kind: velocity}\n", "data prediction"),
     ("name: tiny", "nom: tiny", "\"name\""),
     ("baseChannels: 32", "baseChannels: 33", "multiple"),
+    ("baseChannels: 32", "baseChannels: 32, normGroups: 5", "normGroups"),
+    ("slices: 0-3", "slices: 0-3, margin: -1", "0...1024"),
     ("task: denoise", "task: translate", "pairs"),
     ("task: denoise", "task: super-resolve", "takes no other"),
     ("kind: data, skip", "kind: noise, skip", "neither"),
