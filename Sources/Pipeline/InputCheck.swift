@@ -90,7 +90,8 @@ private struct Judgement {
     case "CT" where volume.voxels.minimum > Self.fat:
       refusals.append(
         "the model is for CT in HU, where fat and air lie below -50, but the smallest voxel is "
-          + "\(short(Double(volume.voxels.minimum))) and the largest \(short(Double(volume.voxels.maximum))) (another unit, or PET?)")
+          + "\(short(Double(volume.voxels.minimum))) and the largest \(short(Double(volume.voxels.maximum))) (another unit, or PET?)"
+      )
     case "MR" where deep * 100 > volume.voxels.count:
       refusals.append("the model is for MR, but many voxels lie below -500 as in CT")
     case "MR" where negative:

@@ -43,7 +43,10 @@ struct RunCommand: AsyncParsableCommand {
     within: threadCounts,
     help: "Threads; 0 for one per processor (default: as in the settings). Results do not depend on it.")
   var threads: Int?
-  @Option(help: "Memory bound, such as 8G (default: as in the settings). It changes the batch, and puts large volumes on the disk; not the result.")
+  @Option(
+    help:
+      "Memory bound, such as 8G (default: as in the settings). It changes the batch, and puts large volumes on the disk; not the result."
+  )
   var memory: String?
   @Flag(help: "Restore an input that is far outside what the model is meant for.")
   var force = false

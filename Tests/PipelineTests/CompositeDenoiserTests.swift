@@ -1,4 +1,5 @@
 import Diffusion
+import Foundation
 import Models
 import Pipeline
 import TensorCore
@@ -104,6 +105,44 @@ private struct MeanDenoiser: Denoiser {
         card: testCard(task: .superResolve, conditions: 2), options: SamplingOptions(plane: .all), batch: 1
       ) { ClosedFormDenoiser(clean: $0) }
     } throws: { ($0 as? PipelineError)?.kind == .usage }
+  }
+
+  @Test(
+    "a real network in tiles: no more energy in the gradients at their edges than elsewhere, and nearly the same picture"
+  )
+  func seamEnergy() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let model = RestorationModel(
+      try PackedModel.read(root.appendingPathComponent("Workflows/models/mr-denoise.safetensors")))
+    let scan = try VolumeFile.read(root.appendingPathComponent("SampleData/mr-noisy.nii.gz"))
+    let few = Volume(
+      voxels: scan.voxels.reshaped([scan.slices, scan.rows, scan.columns]).slice(4..<7)
+        .reshaped([1, 3, scan.rows, scan.columns]), affine: scan.affine, header: scan.header)
+    func restored(_ tile: Int?) throws -> [Float] {
+      try VolumeRestorer(
+        card: model.card, options: SamplingOptions(steps: 1, tile: tile), batch: 1, makeDenoiser: model.makeDenoiser
+      ).restore(few).voxels.values
+    }
+    let (whole, tiled) = (try restored(nil), try restored(96))
+    let columns = scan.columns
+    /// Mean squared step to the next column, at each column.
+    func gradients(_ values: [Float]) -> [Double] {
+      var sums = [Double](repeating: 0, count: columns - 1)
+      for first in stride(from: 0, to: values.count, by: columns) {
+        for x in 0..<columns - 1 { sums[x] += Double(pow(values[first + x + 1] - values[first + x], 2)) }
+      }
+      return sums
+    }
+    // Two tiles of 96 over 160 columns: edges before columns 64 and 96.
+    let (a, b) = (gradients(whole), gradients(tiled))
+    let edges = [63, 95]
+    let atEdges = edges.reduce(0) { $0 + b[$1] } / edges.reduce(0) { $0 + a[$1] }
+    let all = b.reduce(0, +) / a.reduce(0, +)
+    #expect(abs(atEdges - all) < 0.05, "\(atEdges) at edges, \(all) on the whole")
+    let range = Double(whole.max() ?? 1)
+    let error = zip(whole, tiled).reduce(0.0) { $0 + Double(pow($1.0 - $1.1, 2)) } / Double(whole.count)
+    #expect(error > 0 && 20 * log10(range) - 10 * log10(error) > 40)
   }
 
   @Test("tiles take less memory, three planes more, and the plan knows")

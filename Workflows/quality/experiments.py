@@ -3,14 +3,13 @@
 import numpy
 
 import volumes
+from measures import OBJECT_FROM
 from runs import Refused, say
 
 FIELDS = ("independent", "shared", "correlated")
 CURVE = [("ddim", []), ("ddim", ["--steps", 5]), ("ddim", ["--steps", 2]), ("ddim", ["--steps", 1]),
          ("pfdiff-1_1", []), ("pfdiff-2_1", []), ("pfdiff-3_2", []), ("ddpm", [])]
 SAMPLES, BINS = 8, 10
-# Where the object is, in the unit of the window: outside there is neither error nor doubt. Air in a lung belongs to it.
-OBJECT_FROM = {"ct-denoise": 0.05, "mr-denoise": 0.1}
 
 
 class Experiments:
@@ -53,7 +52,7 @@ class Experiments:
         output = self.workshop.restore(self.model, self.case, "--samples", SAMPLES)
         truth = numpy.clip(volumes.read(self.case.truth), *self.case.window)
         error = numpy.clip(volumes.read(output.path), *self.case.window) - truth
-        inside = volumes.to_unit(truth, self.case.window) > OBJECT_FROM[self.task.name]
+        inside = volumes.to_unit(truth, self.case.window) > OBJECT_FROM.get(self.task.name, 0.1)
         deviation, error = volumes.read(output.deviation)[inside].astype(numpy.float64), error[inside].astype(numpy.float64)
         order = numpy.argsort(deviation, kind="stable")
         bins = [{"deviation": float(numpy.sqrt(numpy.mean(deviation[part] ** 2))),

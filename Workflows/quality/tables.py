@@ -14,7 +14,9 @@ where the scans come from and how to add a case.
 - Inputs are made from clean scans by `pellucid degrade` (seed 1001). Only validation slices are measured.
 - Classical methods are tuned by PSNR on training slices of the same task and level. Denoisers are told the true
   strength of the noise, which helps them; Pellucid is not.
-- PSNR and SSIM are means over slices within the window; MAE is the mean absolute error. *Sharpness* is the mean
+- PSNR and SSIM are means over slices within the window; MAE is the mean absolute error. *In object* is the PSNR of the
+  voxels in which the truth shows something, and the margin over the baseline that is best there: a truth that is a scan
+  has noise in its air, which no method should keep. *Sharpness* is the mean
   gradient over the truth's: noise raises it, blur lowers it. *Edges* is the share of the truth's gradients that is there.
   *Slice difference* is the mean squared difference of neighbouring slices over the truth's. All of these are from
   `pellucid compare`, for all methods.
@@ -42,13 +44,15 @@ def table(headings, rows):
 def figures_table(rows, unit, first="method"):
     """The columns that every row has; spread only where some row has it."""
     spread = any(row.get("spread") is not None for row in rows)
-    headings = [first, "PSNR dB", "SSIM", f"MAE {unit}", "sharpness", "edges", "resolved", "across", "slice difference",
+    headings = [first, "PSNR dB", "in object", "SSIM", f"MAE {unit}", "sharpness", "edges", "resolved", "across",
+                "slice difference",
                 *(["spread"] if spread else []), "evaluations", "seconds"]
     cells = []
     for row in rows:
         name = f"**{row['method']}**" if row.get("kind") == "pellucid" else row["method"]
-        cells.append([name, number(row["psnr"], 2), number(row["ssim"], 4), number(row["meanAbsoluteError"], 2),
-                      number(row["sharpness"], 3), number(row["edgeRetention"], 3), number(row["resolved"], 3), number(row.get("resolvedAcross"), 3),
+        cells.append([name, number(row["psnr"], 2), number(row.get("objectPsnr"), 2), number(row["ssim"], 4),
+                      number(row["meanAbsoluteError"], 2), number(row["sharpness"], 3), number(row["edgeRetention"], 3),
+                      number(row["resolved"], 3), number(row.get("resolvedAcross"), 3),
                       number(row["sliceDifference"], 3), *([number(row.get("spread"), 2)] if spread else []),
                       row["evaluations"] or "–", number(row["seconds"], 1)])
     return table(headings, cells)
@@ -89,16 +93,17 @@ def verdict_section(judged):
         return "No verdict: the model is not there."
     name, unit, digits = NAMES[judged["measure"]]
     sharp = any("asSharp" in one for one in judged["cases"])
-    headings = ["case", "Pellucid", "against", f"{name}", "baseline's", "margin",
+    headings = ["case", "Pellucid", "against", f"{name}", "baseline's", "margin", "in object, dB",
                 *(["sharpness", "baseline's"] if sharp else []), f"target {judged['target']:+g}{unit}"]
     rows = []
     for one in judged["cases"]:
         rows.append([one["case"], one["method"], one["baseline"], number(one["value"], digits),
                      number(one["baselineValue"], digits), number(one["margin"], digits, "+"),
+                     number(one.get("objectMargin"), 2, "+"),
                      *([number(one["sharpness"], 3), number(one["baselineSharpness"], 3)] if sharp else []),
                      outcome(one, judged["target"], digits)])
     for method, mean in judged["means"].items():
-        rows.append(["**mean**", method, judged["against"], "", "", number(mean, digits, "+"),
+        rows.append(["**mean**", method, judged["against"], "", "", number(mean, digits, "+"), "",
                      *(["", ""] if sharp else []), outcome({"margin": mean}, judged["target"], digits)])
     return table(headings, rows)
 

@@ -28,8 +28,10 @@ def judge(task_name, result):
             if row["kind"] != "pellucid" or best is None:
                 continue
             margin = row[measure] - best[measure]
+            inside = rival(case["rows"], "objectPsnr", name)
             verdict = {"case": case["name"], "method": row["method"], "baseline": best["method"],
-                       "value": row[measure], "baselineValue": best[measure], "margin": margin}
+                       "value": row[measure], "baselineValue": best[measure], "margin": margin,
+                       "objectMargin": row["objectPsnr"] - inside["objectPsnr"]}
             met = margin >= target
             if task_name in SAME_SHARPNESS:
                 verdict |= {"sharpness": row["sharpness"], "baselineSharpness": best["sharpness"],
