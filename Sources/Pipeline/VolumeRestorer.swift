@@ -35,6 +35,9 @@ public struct VolumeRestorer: Sendable {
         .usage,
         "a slice factor of 2, 4, 8 or 16 is for super-resolution; model \(card.name) is to \(card.task.rawValue)")
     }
+    guard (64...4096).contains(options.tile ?? 64) else {
+      throw PipelineError(.usage, "tiles have 64 to 4096 pixels, not \(options.tile ?? 0)")
+    }
     guard options.plane != .all || card.task != .superResolve else {
       throw PipelineError(
         .usage, "model \(card.name) makes slices of one plane; plane \"all\" is for models that keep the grid")

@@ -105,6 +105,14 @@ private struct MeanDenoiser: Denoiser {
         card: testCard(task: .superResolve, conditions: 2), options: SamplingOptions(plane: .all), batch: 1
       ) { ClosedFormDenoiser(clean: $0) }
     } throws: { ($0 as? PipelineError)?.kind == .usage }
+    // A record that was tampered with may say anything.
+    for tile in [0, -64, 63, .max] {
+      #expect {
+        try VolumeRestorer(card: testCard(), options: SamplingOptions(tile: tile), batch: 1) {
+          ClosedFormDenoiser(clean: $0)
+        }
+      } throws: { ($0 as? PipelineError)?.kind == .usage }
+    }
   }
 
   @Test(
