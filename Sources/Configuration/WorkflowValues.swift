@@ -40,6 +40,8 @@ extension Workflow {
     case axial, coronal, sagittal
     /// All three at once, averaged.
     case all
+    /// All three where voxels are nearly cubic, else as their geometry says.
+    case allIfCubic = "all-if-cubic"
   }
 
   /// How voxels are stored.

@@ -115,15 +115,22 @@ public struct InputEnvelope: Codable, Sendable, Equatable {
   public var sliceSpacing: [Double]?
   /// In-plane extent in pixels: smallest and largest.
   public var size: [Int]?
+  /// Extent of what is scanned from left to right, without the air around it, in mm: smallest and largest.
+  public var objectLeftRight: [Double]?
+  /// The same from front to back.
+  public var objectFrontBack: [Double]?
 
   /// An envelope from its parts; nil means "not stated".
   public init(
-    modality: String? = nil, inPlaneSpacing: [Double]? = nil, sliceSpacing: [Double]? = nil, size: [Int]? = nil
+    modality: String? = nil, inPlaneSpacing: [Double]? = nil, sliceSpacing: [Double]? = nil, size: [Int]? = nil,
+    objectLeftRight: [Double]? = nil, objectFrontBack: [Double]? = nil
   ) {
     self.modality = modality
     self.inPlaneSpacing = inPlaneSpacing
     self.sliceSpacing = sliceSpacing
     self.size = size
+    self.objectLeftRight = objectLeftRight
+    self.objectFrontBack = objectFrontBack
   }
 }
 

@@ -152,5 +152,7 @@ extension InputEnvelope {
     try check(inPlaneSpacing, "inPlaneSpacing")
     try check(sliceSpacing, "sliceSpacing")
     try check(size?.map(Double.init), "size")
+    try check(objectLeftRight, "objectLeftRight")
+    try check(objectFrontBack, "objectFrontBack")
   }
 }

@@ -19,16 +19,16 @@ extension VolumeRestorer {
 
   /// The ways in which a volume of these columns, rows, slices and frames is cut: one, or three that are averaged.
   func planes(_ dimensions: [Int], _ affine: Affine, _ format: VolumeFileFormat) throws -> [SlicingPlane] {
-    guard options.plane == .all else {
-      return [SlicingPlane(options.plane, dimensions: dimensions, affine: affine, format: format)]
+    if options.plane.isSeveral, let planes = SlicingPlane.all(dimensions: dimensions, affine: affine, format: format) {
+      return planes
     }
-    guard let planes = SlicingPlane.all(dimensions: dimensions, affine: affine, format: format) else {
+    guard options.plane != .all else {
       let size = affine.spacing.map { String(($0 * 100).rounded() / 100) }.joined(separator: " × ")
       throw PipelineError(
         .unsuitableInput,
-        "three planes need a volume of nearly cubic voxels, and these are \(size) mm; leave out plane \"all\"")
+        "three planes need a volume of nearly cubic voxels, and these are \(size) mm; leave out plane \"all\", or make it \"all-if-cubic\"")
     }
-    return planes
+    return [SlicingPlane(options.plane, dimensions: dimensions, affine: affine, format: format)]
   }
 
   /// The same for columns, rows, slices and frames as stored, cut in these ways.

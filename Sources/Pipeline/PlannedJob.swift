@@ -25,7 +25,11 @@ struct PlannedJob {
   init(_ request: RunRequest, _ input: RunInput) throws {
     try self.init(
       request, VolumeSummary(input.volume), noise: input.noise, inputs: input.records.map(\.sha256),
-      remarks: { [try NoiseCheck(input.volume, for: request.model.card).warning].compactMap(\.self) })
+      remarks: {
+        let card = request.model.card
+        return ObjectCheck(input.volume, for: card).warnings
+          + [try NoiseCheck(input.volume, for: card).warning].compactMap(\.self)
+      })
   }
 
   /// A job on a volume of which only the summary is known; `inputs` are the digests of its files and of the noise's,

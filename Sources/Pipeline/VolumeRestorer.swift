@@ -38,9 +38,10 @@ public struct VolumeRestorer: Sendable {
     guard (64...4096).contains(options.tile ?? 64) else {
       throw PipelineError(.usage, "tiles have 64 to 4096 pixels, not \(options.tile ?? 0)")
     }
-    guard options.plane != .all || card.task != .superResolve else {
+    guard !options.plane.isSeveral || card.task != .superResolve else {
       throw PipelineError(
-        .usage, "model \(card.name) makes slices of one plane; plane \"all\" is for models that keep the grid")
+        .usage,
+        "model \(card.name) makes slices of one plane; plane \"\(options.plane.rawValue)\" is for models that keep the grid")
     }
     guard options.noiseLevel == nil || card.noiseLevel != nil else {
       throw PipelineError(
@@ -110,12 +111,12 @@ public struct VolumeRestorer: Sendable {
       done += 1
       try progress(done)
     }
-    if options.plane == .all {
-      let planes = try planes(volume.dimensions, volume.affine, volume.header.format)
+    let planes = try planes(volume.dimensions, volume.affine, volume.header.format)
+    if planes.count > 1 {
       let result = try self.restored(volume.voxels, cut: planes, scale, evaluated: evaluated)
       return Restoration(result.mean, result.deviation, scale, evaluations: done)
     }
-    let plane = plane(for: volume)
+    let plane = planes[0]
     let noise = options.givenNoise.map(plane.arranged)
     func restored(_ voxels: Tensor, pass: Int) throws -> Slices {
       try self.restored(voxels, scale, noise, pass: pass, evaluated: evaluated)

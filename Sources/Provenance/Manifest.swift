@@ -81,6 +81,21 @@ public struct Manifest: Codable, Sendable, Equatable {
       numericVersion: software.numericVersion)
   }
 
+  /// How often a slice, or a voxel of a volume that was seen in three planes, went through the network: all samples and
+  /// planes together. nil where the parameters do not say.
+  public var evaluationsPerSlice: Int? {
+    func integer(_ name: String) -> Int? {
+      guard case .integer(let value)? = parameters[name] else { return nil }
+      return Int(exactly: value)
+    }
+    guard let each = integer("evaluations") else { return nil }
+    let planes = qc.slicing?.plane == "all" ? 3 : 1
+    // A record that was tampered with may say anything.
+    let (count, overflow) = each.multipliedReportingOverflow(by: integer("samples") ?? 1)
+    let (all, more) = count.multipliedReportingOverflow(by: planes)
+    return overflow || more ? nil : all
+  }
+
   /// The key of a job: a digest of what its result depends on.
   ///
   /// Clocks, names and machines are not part of it; `inputs` are the SHA-256 of the files' bytes, in order.

@@ -203,7 +203,7 @@ public struct QualityControl: Codable, Sendable, Equatable {
 
 /// Which way a volume was cut into the slices that the network saw.
 public struct SlicingRecord: Codable, Sendable, Equatable {
-  /// The nearest of `axial`, `coronal` and `sagittal`; `stored` for images without orientation.
+  /// The nearest of `axial`, `coronal` and `sagittal`, or `all` where each was seen; `stored` for images without orientation.
   public var plane: String
   /// The stored axis along which slices were counted: 0 columns, 1 rows, 2 slices.
   public var axis: Int

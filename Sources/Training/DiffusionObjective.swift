@@ -12,7 +12,8 @@ import TensorCore
 /// - velocity: (1/BP) Σ w (a·ε − s·y − output)².
 ///
 /// For data predictions a configuration may divide each patch's squared error by that of its scan's input, so that the
-/// loss starts at 1 for every scan, and may put an imperfect guess in the place of y within x (`LossSettings`).
+/// loss starts at 1 for every scan, may put an imperfect guess in the place of y within x, and may let large errors count
+/// by their size rather than its square (`LossSettings`).
 struct DiffusionObjective: Sendable {
   let labels: LabelSet
   let schedule: NoiseSchedule
@@ -48,6 +49,8 @@ struct DiffusionObjective: Sendable {
     var goal: Tensor
     /// One weight per patch, the reduction over pixels and batch included.
     var weights: [Double]
+    /// For each patch, the error of the output from which on it counts by its size; empty where squares count throughout.
+    var bends: [Float] = []
   }
 
   /// The problem of one batch; the labels and the noise depend on the seed and the step alone.
@@ -105,7 +108,7 @@ struct DiffusionObjective: Sendable {
       input: Self.input(batch.conditions, noisy), labels: visited, goal: goal,
       weights: indices.enumerated().map {
         weights[$1] * weight(inputError: batch.inputErrors[$0], scale: scales[$0]) / reduction
-      })
+      }, bends: settings.linearBeyond.map { bend in scales.map { Float(bend) / $0 } } ?? [])
   }
 
   /// Makes a squared error of the output one that is relative to the input's, if the settings say so.
@@ -138,10 +141,21 @@ struct DiffusionObjective: Sendable {
           for (sample, weight) in problem.weights.enumerated() {
             var sum = 0.0
             let factor = Float(2 * weight)
-            for i in sample * pixels..<(sample + 1) * pixels {
-              let difference = o[i] - g[i]
-              sum += Double(difference) * Double(difference)
-              d[i] = factor * difference
+            let range = sample * pixels..<(sample + 1) * pixels
+            if problem.bends.isEmpty {
+              for i in range {
+                let difference = o[i] - g[i]
+                sum += Double(difference) * Double(difference)
+                d[i] = factor * difference
+              }
+            } else {
+              let bend = problem.bends[sample]
+              for i in range {
+                let difference = o[i] - g[i]
+                let stretch = (1 + (difference / bend) * (difference / bend)).squareRoot()
+                sum += 2 * Double(bend) * Double(bend) * Double(stretch - 1)
+                d[i] = factor * difference / stretch
+              }
             }
             loss += weight * sum
           }

@@ -11,10 +11,23 @@ public struct ModelExport {
   private let software: String
 
   /// An export; throws when the checkpoint's configuration is no longer understood.
-  public init(_ checkpoint: TrainingCheckpoint, software: String) throws {
+  ///
+  /// `described` says what the card states of intended use, licence, citation and envelope, if that is no longer what the
+  /// run was started with; it throws where anything else differs, which would be another run.
+  public init(_ checkpoint: TrainingCheckpoint, described: TrainingConfiguration? = nil, software: String) throws {
     self.checkpoint = checkpoint
     self.software = software
-    configuration = try TrainingConfiguration(yaml: checkpoint.configuration)
+    let trained = try TrainingConfiguration(yaml: checkpoint.configuration)
+    configuration = described ?? trained
+    guard let described else { return }
+    var same = described
+    (same.intendedUse, same.licence, same.citation) = (trained.intendedUse, trained.licence, trained.citation)
+    (same.envelope, same.text) = (trained.envelope, trained.text)
+    guard same == trained else {
+      throw TrainingError(
+        .checkpoint,
+        "the checkpoint was trained with another configuration: only intendedUse, licence, citation and envelope may differ")
+    }
   }
 
   /// The card.
@@ -58,7 +71,7 @@ public struct ModelExport {
     return TrainingRecord(
       data: configuration.training.map(line), heldOut: configuration.validation.map(line),
       steps: checkpoint.state.step, samples: samples,
-      seed: configuration.seed, command: checkpoint.command, configuration: checkpoint.configuration,
+      seed: configuration.seed, command: checkpoint.command, configuration: configuration.text,
       software: software)
   }
 

@@ -85,7 +85,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
     public var source: String
   }
 
-  /// What the loss allows for; both are for data predictions with a skip.
+  /// What the loss allows for; all of it is for data predictions, what compares with the input for those with a skip.
   public struct LossSettings: Sendable, Equatable {
     /// Whether errors count relative to the mean squared error of the input, for each scan and strength.
     ///
@@ -99,6 +99,14 @@ public struct TrainingConfiguration: Sendable, Equatable {
     /// the prediction starts from. A form of the input perturbation of Ning et al., "Input perturbation reduces exposure
     /// bias in diffusion models" (2023), whose perturbation is white noise.
     public var guessError = 0.0
+    /// Error of the predicted image, in [-1, 1], from which on errors count by their size rather than its square; nil for
+    /// squares throughout.
+    ///
+    /// Squares let a few edges rule the loss, and what is faint but everywhere, as the air around a head, is learnt last.
+    /// For an error e the loss is 2δ²(√(1 + (e/δ)²) − 1): e² far below δ, 2δ|e| far above (Charbonnier et al.,
+    /// "Deterministic edge-preserving regularization in computed imaging", 1997, φ of their table I). What it
+    /// tends to is no longer the mean of what is possible but nearer to its median.
+    public var linearBeyond: Double?
   }
 
   /// How patches are cut.

@@ -35,6 +35,9 @@ extension TrainingConfiguration {
     if loss.guessError > 0, prediction.skip == .none {
       throw file.error("loss", "guessError needs a data prediction with a skip")
     }
+    if loss.linearBeyond != nil, prediction.kind != .data {
+      throw file.error("loss", "linearBeyond needs a data prediction")
+    }
     if prediction.skip == .intensityMap, task != .translate {
       throw file.error("prediction", "has an intensity map for translation only")
     }

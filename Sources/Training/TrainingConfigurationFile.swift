@@ -116,7 +116,8 @@ extension TrainingConfiguration {
 
   private static func envelope(_ file: StrictMapping) throws -> InputEnvelope {
     guard file.has("envelope") else { return InputEnvelope() }
-    let map = try file.mapping("envelope", keys: ["modality", "inPlaneSpacing", "sliceSpacing", "size"])
+    let keys = ["modality", "inPlaneSpacing", "sliceSpacing", "size", "objectLeftRight", "objectFrontBack"]
+    let map = try file.mapping("envelope", keys: keys)
     func pair<T: Comparable>(_ key: String, _ read: (String) throws -> [T]) throws -> [T]? {
       guard map.has(key) else { return nil }
       let ends = try read(key)
@@ -126,7 +127,8 @@ extension TrainingConfiguration {
     return InputEnvelope(
       modality: map.has("modality") ? try map.string("modality") : nil,
       inPlaneSpacing: try pair("inPlaneSpacing", map.doubles), sliceSpacing: try pair("sliceSpacing", map.doubles),
-      size: try pair("size", map.ints))
+      size: try pair("size", map.ints), objectLeftRight: try pair("objectLeftRight", map.doubles),
+      objectFrontBack: try pair("objectFrontBack", map.doubles))
   }
 
   private static func degradation(_ file: StrictMapping, _ task: ModelTask) throws -> DegradationSettings {
@@ -170,10 +172,11 @@ extension TrainingConfiguration {
 
   private static func loss(_ file: StrictMapping) throws -> LossSettings {
     guard file.has("loss") else { return LossSettings() }
-    let map = try file.mapping("loss", keys: ["relativeToInput", "guessError"])
+    let map = try file.mapping("loss", keys: ["relativeToInput", "guessError", "linearBeyond"])
     return LossSettings(
       relativeToInput: try map.bool("relativeToInput", default: false),
-      guessError: try map.double("guessError", in: 0...1, default: 0))
+      guessError: try map.double("guessError", in: 0...1, default: 0),
+      linearBeyond: map.has("linearBeyond") ? try map.double("linearBeyond", in: 1e-6...2) : nil)
   }
 
   private static func patches(_ file: StrictMapping) throws -> PatchSettings {

@@ -15,6 +15,11 @@ public struct SlicingPlane: Sendable, Equatable {
     case axial, coronal, sagittal
     /// Axial, coronal and sagittal at once: what the network says is averaged over all three.
     case all
+    /// `all` where voxels are nearly cubic, `auto` elsewhere: for those who do not know beforehand what comes.
+    case allIfCubic = "all-if-cubic"
+
+    /// Whether more than one plane may come of it.
+    public var isSeveral: Bool { self == .all || self == .allIfCubic }
   }
 
   /// The stored axis along which slices are counted: 0 columns, 1 rows, 2 slices.
@@ -40,7 +45,7 @@ public struct SlicingPlane: Sendable, Equatable {
     func nearest(_ direction: Int) -> Int { world.firstIndex(of: direction) ?? 2 }
     let axis =
       switch choice {
-      case .auto, .all: Self.thickAxis(dimensions, affine.spacing) ?? nearest(2)
+      case .auto, .all, .allIfCubic: Self.thickAxis(dimensions, affine.spacing) ?? nearest(2)
       case .stored: 2
       case .axial: nearest(2)
       case .coronal: nearest(1)
@@ -51,9 +56,13 @@ public struct SlicingPlane: Sendable, Equatable {
     order = axis == 2 ? [0, 1, 2] : (0..<3).filter { $0 != axis }.sorted { world[$0] < world[$1] } + [axis]
   }
 
-  /// Axial, coronal and sagittal; nil where slices are thick, or there is only one, so that two of them show nothing.
+  /// Axial, coronal and sagittal; nil where voxels are no cubes, or there is one slice only: then two of the planes hold
+  /// images that no network was trained on.
   public static func all(dimensions: [Int], affine: Affine, format: VolumeFileFormat) -> [SlicingPlane]? {
-    guard format != .png, thickAxis(dimensions, affine.spacing) == nil else { return nil }
+    let spacing = affine.spacing
+    guard format != .png, thickAxis(dimensions, spacing) == nil, let shortest = spacing.min(),
+      spacing.allSatisfy({ $0 <= thickness * shortest })
+    else { return nil }
     return [.axial, .coronal, .sagittal].map {
       SlicingPlane($0, dimensions: dimensions, affine: affine, format: format)
     }

@@ -26,7 +26,7 @@ struct ImageComparison: Encodable {
   let sliceDifference: Double?
   /// Share of the error that does not carry over to the next slice; nil for a single slice.
   let errorFlicker: Double?
-  /// Network evaluations per slice, if the image has a manifest.
+  /// Network evaluations per slice, those of all planes and samples together, if the image has a manifest.
   let evaluations: Int?
   /// Seconds of computing, if the image has a manifest.
   let seconds: Double?
@@ -52,7 +52,7 @@ struct ImageComparison: Encodable {
     sliceDifference = isStack ? InterSliceConsistency.ratio(image, against: truth) : nil
     errorFlicker = isStack ? InterSliceConsistency.errorFlicker(image, against: truth) : nil
     let manifest = try? Manifest.read(Manifest.location(for: url))
-    evaluations = manifest.flatMap(Self.evaluations)
+    evaluations = manifest?.evaluationsPerSlice
     seconds = manifest?.durations.infer
   }
 
@@ -62,11 +62,6 @@ struct ImageComparison: Encodable {
 
   private static func part(_ stack: Tensor, _ slices: [Int]) -> Tensor {
     slices.count == stack.shape[0] ? stack : .concatenate(slices.map { stack.slice($0..<$0 + 1) })
-  }
-
-  private static func evaluations(_ manifest: Manifest) -> Int? {
-    guard case .integer(let count)? = manifest.parameters["evaluations"] else { return nil }
-    return Int(exactly: count)
   }
 }
 

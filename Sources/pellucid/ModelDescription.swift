@@ -19,6 +19,8 @@ enum ModelDescription {
       ("in-plane spacing", range(card.envelope.inPlaneSpacing, "mm")),
       ("slice spacing", range(card.envelope.sliceSpacing, "mm")),
       ("size", range(card.envelope.size?.map(Double.init), "pixels")),
+      ("object, left-right", range(card.envelope.objectLeftRight, "mm")),
+      ("object, front-back", range(card.envelope.objectFrontBack, "mm")),
       ("degradation", card.degradation.map(degradation) ?? unstated),
     ]
     if let training = card.training {

@@ -27,7 +27,8 @@ struct SamplingFlags: ParsableArguments {
   @Option(
     help: """
       Which slices the network sees: auto (as acquired where voxels are clearly longest along one axis, else axial), axial, coronal, \
-      sagittal, stored, or all: the mean of axial, coronal and sagittal at every step, for voxels that are nearly cubes.
+      sagittal, stored, or all: the mean of axial, coronal and sagittal at every step, for voxels that are nearly cubes; \
+      all-if-cubic: auto where they are not.
       """)
   var plane = SlicingPlane.Choice.auto
   @Option(

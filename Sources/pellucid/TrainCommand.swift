@@ -15,7 +15,7 @@ struct TrainCommand: AsyncParsableCommand {
     discussion: """
       The folder receives a checkpoint, a log, a loss curve and at the end model.safetensors. A run that was stopped or \
       killed goes on with --resume, to the same bits. With --export no training is done: a checkpoint is made into a \
-      model file.
+      model file. A configuration beside it may say anew what the card states of intended use, licence, citation and envelope.
       """)
 
   @Argument(help: "The configuration file; see Workflows/training.")
@@ -42,8 +42,8 @@ struct TrainCommand: AsyncParsableCommand {
   var ifExists: DegradeCommand.ReplaceChoice = .fail
 
   func validate() throws {
-    guard (file == nil) != (export == nil) else {
-      throw ValidationError("Give either a configuration file or --export CHECKPOINT.")
+    guard file != nil || export != nil else {
+      throw ValidationError("Give a configuration file or --export CHECKPOINT.")
     }
     if export != nil, !output.hasSuffix(".safetensors") {
       throw ValidationError("A model's name ends in .safetensors.")
@@ -56,7 +56,8 @@ struct TrainCommand: AsyncParsableCommand {
     let target = URL(fileURLWithPath: output)
     if let export {
       let checkpoint = try TrainingCheckpoint(contentsOf: URL(fileURLWithPath: export))
-      let digest = try ModelExport(checkpoint, software: Self.software).write(
+      let described = try file.map { try TrainingConfiguration(contentsOf: URL(fileURLWithPath: $0)) }
+      let digest = try ModelExport(checkpoint, described: described, software: Self.software).write(
         to: target, half: half, ifExists: ifExists == .fail ? .fail : .replace)
       print("\(output) \(digest)")
       return

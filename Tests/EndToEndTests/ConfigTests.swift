@@ -127,5 +127,6 @@ struct ConfigTests {
   @Test func `a workflow's words are those of the rooms that will read them`() {
     #expect(Set(Workflow.Task.allCases.map(\.rawValue)) == Set(ModelTask.allCases.map(\.rawValue)))
     #expect(Set(Workflow.NoiseField.allCases.map(\.rawValue)) == Set(NoiseField.Sharing.allCases.map(\.rawValue)))
+    #expect(Set(Workflow.Plane.allCases.map(\.rawValue)) == Set(SlicingPlane.Choice.allCases.map(\.rawValue)))
   }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import Models
+import NeuralNet
 import Testing
 import Volumes
 
@@ -124,6 +125,24 @@ struct TrainingCommandTests {
       let half = try scene.execute(["train", "--export", "run/checkpoint", "-o", "half.safetensors", "--half"])
       #expect(half.exitCode == 0, "\(half.standardError)")
       #expect(try bytes("half.safetensors", scene).count < bytes(model, scene).count)
+
+      // What a card says of its use can be said anew; what decides the weights cannot.
+      for (change, code) in [
+        ("envelope: {modality: CT, size: [16, 64]}\nintendedUse: tests", 0), ("seed: 3", 65),
+      ] {
+        try Data((Self.configuration + "\n\(change)\n").utf8).write(to: scene.folder.appendingPathComponent("anew.yaml"))
+        let anew = try scene.execute(["train", "anew.yaml", "--export", "run/checkpoint", "-o", "anew\(code).safetensors"])
+        #expect(anew.exitCode == Int32(code), "\(anew.standardError)")
+        guard code == 0 else { continue }
+        let card = try ModelFile.readCard(scene.folder.appendingPathComponent("anew0.safetensors"))
+        #expect(card.intendedUse == "tests" && card.envelope == InputEnvelope(modality: "CT", size: [16, 64]))
+        #expect(card.training?.configuration.contains(change) == true)
+        let parameters = try [model, "anew0.safetensors"].map {
+          try ModelFile.read(scene.folder.appendingPathComponent($0)).parameters
+        }
+        #expect(parameters[0].names == parameters[1].names)
+        #expect(parameters[0].names.indices.allSatisfy { parameters[0][position: $0] == parameters[1][position: $0] })
+      }
 
       let report = try object(
         try scene.execute([

@@ -92,6 +92,20 @@ private struct MeanDenoiser: Denoiser {
     expectEqual(try restored(volume, options) { GaussianDenoiser(mean: $0, spread: 0.3) }.values, one.values)
   }
 
+  @Test("three planes where voxels are cubic: the bits of three planes, and of the stack's own plane elsewhere")
+  func ifCubic() throws {
+    for (slice, same) in [(1.1, SlicingPlane.Choice.all), (3, .auto), (0.5, .auto)] {
+      let volume = testVolume(scrambled(8 * 12 * 16), columns: 16, rows: 12, slices: 8, spacing: [1, 1, slice])
+      func made(_ plane: SlicingPlane.Choice) throws -> (values: [Float], evaluations: Int) {
+        let made = try restored(volume, SamplingOptions(steps: 2, plane: plane)) { MeanDenoiser(conditions: $0) }
+        return (made.values, made.result.evaluations)
+      }
+      let (found, expected) = (try made(.allIfCubic), try made(same))
+      #expect(found.values == expected.values && found.evaluations == expected.evaluations)
+      #expect(try same == .all || made(.axial).values == found.values)
+    }
+  }
+
   @Test("three planes of thick slices, or of models that make slices, are refused")
   func refusals() throws {
     let thick = testVolume(scrambled(8 * 8 * 4), columns: 8, rows: 8, slices: 4, spacing: [1, 1, 3])
@@ -100,11 +114,13 @@ private struct MeanDenoiser: Denoiser {
     } throws: {
       ($0 as? PipelineError)?.kind == .unsuitableInput && "\($0)".contains("1.0 × 1.0 × 3.0 mm")
     }
-    #expect {
-      try VolumeRestorer(
-        card: testCard(task: .superResolve, conditions: 2), options: SamplingOptions(plane: .all), batch: 1
-      ) { ClosedFormDenoiser(clean: $0) }
-    } throws: { ($0 as? PipelineError)?.kind == .usage }
+    for plane in [SlicingPlane.Choice.all, .allIfCubic] {
+      #expect {
+        try VolumeRestorer(
+          card: testCard(task: .superResolve, conditions: 2), options: SamplingOptions(plane: plane), batch: 1
+        ) { ClosedFormDenoiser(clean: $0) }
+      } throws: { ($0 as? PipelineError)?.kind == .usage }
+    }
     // A record that was tampered with may say anything.
     for tile in [0, -64, 63, .max] {
       #expect {

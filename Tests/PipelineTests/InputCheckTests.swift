@@ -1,5 +1,5 @@
 import Models
-import Pipeline
+@testable import Pipeline
 import Testing
 import Volumes
 
@@ -56,6 +56,35 @@ private let ctCard = testCard(
     #expect { try InputCheck(ct([Float](repeating: 5, count: 128)), for: ctCard) } throws: {
       "\($0)".contains("constant")
     }
+  }
+}
+
+@Suite("Object check") struct ObjectCheckTests {
+  /// A block of 24 × 40 × 16 voxels within 64 × 64 × 32; columns run from left to right, rows from back to front.
+  private func block(spacing: Double, order: [Int] = [0, 1, 2]) -> Volume {
+    let (extents, size) = ([64, 64, 32], [24, 40, 16])
+    let stored = order.map { extents[$0] }
+    let values = (0..<stored.reduce(1, *)).map { i -> Float in
+      let place = [i % stored[0], i / stored[0] % stored[1], i / stored[0] / stored[1]]
+      return (0..<3).allSatisfy { abs(2 * place[$0] + 1 - stored[$0]) < size[order[$0]] } ? 500 : 0
+    }
+    let volume = testVolume(values, columns: stored[0], rows: stored[1], slices: stored[2])
+    let rows = (0..<3).map { world in order.map { $0 == world ? spacing : 0 } + [0] }
+    return Volume(voxels: volume.voxels, affine: Affine(rows: rows), header: volume.header)
+  }
+
+  @Test("what is smaller or larger than the model's heads is told in mm, however it is stored")
+  func sizes() {
+    let card = testCard(
+      envelope: InputEnvelope(modality: "MR", objectLeftRight: [100, 200], objectFrontBack: [150, 250]))
+    for order in [[0, 1, 2], [1, 2, 0], [2, 0, 1]] {
+      #expect(ObjectCheck(block(spacing: 5, order: order), for: card).warnings.isEmpty)
+      let small = ObjectCheck(block(spacing: 3.6, order: order), for: card).warnings
+      #expect(small.count == 2 && small[0].contains("86 mm left-right") && small[1].contains("144 mm front-back"))
+      let deep = ObjectCheck(block(spacing: 7, order: order), for: card).warnings
+      #expect(deep.count == 1 && deep[0].contains("280 mm front-back"))
+    }
+    #expect(ObjectCheck(block(spacing: 3.6), for: testCard()).warnings.isEmpty)
   }
 }
 

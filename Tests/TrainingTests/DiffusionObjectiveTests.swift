@@ -73,6 +73,30 @@ import Testing
     }
   }
 
+  @Test func `beyond the bend errors count by their size, and the gradient agrees`() throws {
+    // The bend is told for the image, 0.2; the output is ten times the image's error.
+    let objective = try Self.objective(Self.kinds[0], loss: "{linearBeyond: 0.2}")
+    let problem = Self.problem(objective, indices: [0, 4, 10], noise: Tensor(repeating: 0, shape: [3, 4, 4, 1]))
+    func loss(_ error: Float) -> Double {
+      var output = problem.goal
+      output.withUnsafeMutableBuffer { for i in $0.indices { $0[i] += error } }
+      return objective.loss(output, problem).loss
+    }
+    // 2 · 2² (√(1 + (e/2)²) − 1): a square for small errors, 4|e| less 8 for large ones.
+    #expect(abs(loss(0.02) / 0.0004 - 1) < 2e-3)
+    #expect(abs(loss(2) - 8 * (2.0.squareRoot() - 1)) < 1e-5)
+    #expect(abs(loss(200) - loss(100) - 400) < 0.1)
+    let output = PhiloxRandomSource(seed: 6).normal(shape: [3, 4, 4, 1])
+    let gradient = objective.loss(output, problem).gradient
+    for index in [0, 17, 47] {
+      var up = output, down = output
+      up[flat: index] += 0.01
+      down[flat: index] -= 0.01
+      let numeric = (objective.loss(up, problem).loss - objective.loss(down, problem).loss) / 0.02
+      #expect(abs(numeric - Double(gradient[flat: index])) < 1e-3 * (1 + abs(numeric)))
+    }
+  }
+
   @Test func `losses are reduced as documented`() throws {
     let noise = Tensor(repeating: 0, shape: [3, 4, 4, 1])
     let ones = Tensor(repeating: 1, shape: [3, 4, 4, 1])

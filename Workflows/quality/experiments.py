@@ -10,15 +10,32 @@ FIELDS = ("independent", "shared", "correlated")
 CURVE = [("ddim", []), ("ddim", ["--steps", 5]), ("ddim", ["--steps", 2]), ("ddim", ["--steps", 1]),
          ("pfdiff-1_1", []), ("pfdiff-2_1", []), ("pfdiff-3_2", []), ("ddpm", [])]
 SAMPLES, BINS = 8, 10
+# The ladder that ten labels are a short cut of, beside that short cut; how many slices suffice for it.
+THOUSAND = [("ddpm", ["--sampler", "ddpm"]), ("ddim steps 10", ["--steps", 10]), ("ddim steps 50", ["--steps", 50])]
+TEN = [("ddim", []), ("ddpm", ["--sampler", "ddpm"]), ("pfdiff-1_1", ["--sampler", "pfdiff-1_1"])]
+THOUSAND_SLICES = 2
 
 
 class Experiments:
-    def __init__(self, workshop, preparation, measures, model, task):
+    """`others` finds models of the same task that were trained otherwise, by the end of their name."""
+
+    def __init__(self, workshop, preparation, measures, model, task, others):
         self.workshop, self.measures, self.model, self.task = workshop, measures, model, task
+        self.preparation, self.others = preparation, others
         self.case = preparation.shown_case(task)
 
-    def described(self, rows):
-        return {"case": self.case.name, "slices": self.case.slices, "rows": rows}
+    def described(self, rows, case=None):
+        case = case or self.case
+        return {"case": case.name, "slices": case.slices, "rows": rows}
+
+    def row(self, model, case, method, flags):
+        """Nothing where Pellucid refuses."""
+        try:
+            return [{"method": method, "sees": model.sees,
+                     **self.measures.figures(case, self.workshop.restore(model, case, *flags))}]
+        except Refused as refusal:
+            say(f"{self.task.name}: {method} is left out: {refusal}")
+            return []
 
     def consistency(self):
         """Does the noise field join neighbouring slices? Does averaging? Does what the network sees?"""
@@ -27,25 +44,28 @@ class Experiments:
         ways += [("mean of 4, shared noise", ["--samples", 4]), ("three planes, shared noise", ["--plane", "all"]),
                  ("three planes, independent noise", ["--plane", "all", "--noise-field", "independent"])]
         for name, flags in ways:
-            try:
-                output = self.workshop.restore(self.model, self.case, *flags)
-            except Refused as refusal:
-                say(f"{self.task.name}: {name} is left out: {refusal}")
-                continue
-            rows.append({"method": name, "sees": self.model.sees, **self.measures.figures(self.case, output)})
+            rows += self.row(self.model, self.case, name, flags)
+        alone = self.others("2d")
+        if alone is not None:
+            rows += self.row(alone, self.case, "another model, shared noise", [])
         return self.described(rows)
 
     def acceleration(self):
         rows = []
         for sampler, flags in CURVE:
-            name = " ".join(map(str, [sampler, *flags]))
-            try:
-                output = self.workshop.restore(self.model, self.case, "--sampler", sampler, *flags)
-            except Refused as refusal:
-                say(f"{self.task.name}: {name} is left out: {refusal}")
-                continue
-            rows.append({"method": name.replace("--", ""), **self.measures.figures(self.case, output)})
+            name = " ".join(map(str, [sampler, *flags])).replace("--", "")
+            rows += self.row(self.model, self.case, name, ["--sampler", sampler, *flags])
         return self.described(rows)
+
+    def thousand(self):
+        """The same network trained on all thousand labels: as it was meant, and by short cuts. None without one."""
+        model = self.others("1000")
+        if model is None:
+            return None
+        case = self.preparation.shown_case(self.task, THOUSAND_SLICES)
+        rows = [row for name, flags in TEN for row in self.row(self.model, case, f"ten labels: {name}", flags)]
+        rows += [row for name, flags in THOUSAND for row in self.row(model, case, f"thousand labels: {name}", flags)]
+        return self.described(rows, case)
 
     def calibration(self):
         """Predicted standard deviation against the true error of the mean, in bins of as many voxels each."""

@@ -36,7 +36,7 @@ sys.path.append(os.path.join(HERE, "..", "bench"))
 import machine
 
 BASELINES = {"denoise": Denoisers, "super-resolve": Interpolations, "translate": Regressions}
-# How Pellucid is run for the tables; the first one is the default, by which it is judged.
+# How Pellucid is run for the tables, beside what the task's shipped workflow does.
 SAMPLERS = [("ddim", []), ("pfdiff-1_1", ["--sampler", "pfdiff-1_1"])]
 
 
@@ -45,6 +45,8 @@ def parse():
     parser.add_argument("--data", required=True, help="the folder with the scans")
     parser.add_argument("--executable", default=os.path.join(ROOT, ".build", "release", "pellucid"))
     parser.add_argument("--models", default=os.path.join(ROOT, "Workflows", "models"), help="the folder with the models")
+    parser.add_argument("--others", help="a folder with models that were trained otherwise, for the comparisons that "
+                        "need them: TASK-2d (sees one slice), TASK-1000 (all labels)")
     parser.add_argument("--work", default=os.path.join(ROOT, ".build", "quality"),
                         help="where volumes are kept between runs (some gigabytes; default: .build/quality)")
     parser.add_argument("--docs", help="where Quality.md, quality.json and the pictures go (default: Docs; with --quick "
@@ -63,8 +65,8 @@ def parse():
 class Measurement:
     """One task, from its cases to its experiments."""
 
-    def __init__(self, task, workshop, preparation, model, pool):
-        self.task, self.workshop, self.preparation, self.model = task, workshop, preparation, model
+    def __init__(self, task, workshop, preparation, model, others, pool):
+        self.task, self.workshop, self.preparation, self.model, self.others = task, workshop, preparation, model, others
         self.baselines = BASELINES[task.kind](workshop, preparation, pool)
         self.measures = Measures(workshop)
 
@@ -80,7 +82,8 @@ class Measurement:
             yield self.row(case, method, "baseline", output, parameters)
         if self.model is None:
             return
-        for method, flags in SAMPLERS:
+        # The first one is how the task's workflow does it: by that it is judged.
+        for method, flags in [*self.task.shipped, *SAMPLERS]:
             output = self.workshop.restore(self.model, case, *flags)
             yield self.row(case, method, "pellucid", output, {"options": list(map(str, flags))},
                            spread=self.measures.spread(self.model, case, *flags))
@@ -92,8 +95,12 @@ class Measurement:
         result = {"heading": self.task.heading, "kind": self.task.kind, "unit": self.task.unit, "cases": found,
                   "model": self.model and {"name": self.model.name, "sha256": self.model.sha256, "sees": self.model.sees}}
         if self.model is not None:
-            closer = experiments.Experiments(self.workshop, self.preparation, self.measures, self.model, self.task)
+            closer = experiments.Experiments(self.workshop, self.preparation, self.measures, self.model, self.task,
+                                             self.others)
             result |= {"consistency": closer.consistency(), "acceleration": closer.acceleration()}
+            thousand = closer.thousand()
+            if thousand is not None:
+                result["thousand"] = thousand
             if self.task.kind == "denoise":
                 result["calibration"] = closer.calibration()
         return result | {"verdicts": verdicts.judge(self.task.name, result)}
@@ -130,7 +137,9 @@ def measure(options, pool):
             say(f"{task.name}: no {task.name}.safetensors in {options.models}: only the baselines are measured")
         before = circumstances(options, workshop)
         try:
-            whole = Measurement(task, workshop, preparation, model, pool).whole()
+            def others(ending):
+                return options.others and Model.find(options.others, f"{task.name}-{ending}", workshop.digest)
+            whole = Measurement(task, workshop, preparation, model, others, pool).whole()
         except Refused as refusal:
             # Hours may lie before the next task: it is measured all the same.
             say(f"{task.name}: left out, because pellucid refused: {refusal}")

@@ -23,7 +23,7 @@ def say(text):
 class Output:
     path: str
     seconds: float = None
-    evaluations: int = None  # per slice, all samples together
+    evaluations: int = None  # per slice, all samples and planes together
     parameters: dict = None  # that were chosen on the way
 
     @property
@@ -149,7 +149,9 @@ class Workshop:
         with open(manifest) as file:
             record = json.load(file)
         parameters = record["parameters"]
-        return Output(path, record["durations"]["infer"], parameters["evaluations"] * parameters.get("samples", 1))
+        planes = 3 if record["qc"].get("slicing", {}).get("plane") == "all" else 1
+        return Output(path, record["durations"]["infer"],
+                      parameters["evaluations"] * parameters.get("samples", 1) * planes)
 
     def compare(self, image, truth, window):
         """Figures of an image against the truth, by Pellucid's own definitions."""
