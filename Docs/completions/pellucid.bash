@@ -219,7 +219,7 @@ _pellucid_batch() {
         return
         ;;
     '--plane')
-        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'$'\n''all'
+        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'$'\n''all'$'\n''all-if-cubic'
         return
         ;;
     '--tile')
@@ -505,7 +505,7 @@ _pellucid_enqueue() {
         return
         ;;
     '--plane')
-        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'$'\n''all'
+        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'$'\n''all'$'\n''all-if-cubic'
         return
         ;;
     '--tile')
@@ -784,7 +784,7 @@ _pellucid_plan() {
         return
         ;;
     '--plane')
-        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'$'\n''all'
+        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'$'\n''all'$'\n''all-if-cubic'
         return
         ;;
     '--tile')
@@ -1074,7 +1074,7 @@ _pellucid_run() {
         return
         ;;
     '--plane')
-        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'$'\n''all'
+        __pellucid_add_completions -W 'auto'$'\n''stored'$'\n''axial'$'\n''coronal'$'\n''sagittal'$'\n''all'$'\n''all-if-cubic'
         return
         ;;
     '--tile')

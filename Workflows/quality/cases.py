@@ -39,7 +39,7 @@ class Task:
     levels: tuple  # doses, sigmas or factors; None for a translation
     level_name: str
     scans: tuple  # (scan, where its baselines are tuned); for a translation (input, truth)
-    shown: tuple  # scan and level of consistency, acceleration and calibration
+    shown: tuple  # scan, level and most slices of consistency, acceleration and calibration
     window: tuple = None  # None: 0 to the truth's 99.9th percentile
     shipped: tuple = ()  # how its workflow samples, name and flags, where that is not `ddim`
 
@@ -51,16 +51,16 @@ class Task:
 DEMONSTRATION = " (a demonstration on a simulation of one head; it says nothing about patients)"
 TASKS = [
     Task("ct-denoise", "denoise", "Low-dose CT", "HU", (0.25, 0.1), "dose", ((LUNG, LUNG), (LIDC, LIDC)),
-         (LUNG, 0.1), (-1000.0, 1000.0)),
+         (LUNG, 0.1, 6), (-1000.0, 1000.0)),
     Task("mr-denoise", "denoise", "Noise of magnitude MR", "grey values", (0.03, 0.06, 0.12), "sigma",
-         ((COLIN, COLIN), (PHILIPS, COLIN)), (PHILIPS, 0.06),
+         ((COLIN, COLIN), (PHILIPS, COLIN)), (PHILIPS, 0.06, 16),
          shipped=(("pfdiff-3_2, three planes", ("--sampler", "pfdiff-3_2", "--plane", "all-if-cubic")),)),
     Task("mr-superres", "super-resolve", "Slices between the slices of head MR", "grey values", (2, 4), "factor",
-         ((COLIN, COLIN), (PHILIPS_WHOLE, COLIN)), (PHILIPS_WHOLE, 2)),
+         ((COLIN, COLIN), (PHILIPS_WHOLE, COLIN)), (PHILIPS_WHOLE, 2, 16)),
     Task("mr-t1-to-t2", "translate", "T2 contrast from T1" + DEMONSTRATION, "grey values", (None,), "",
-         ((BRAINWEB_T1, BRAINWEB_T2),), (BRAINWEB_T1, None)),
+         ((BRAINWEB_T1, BRAINWEB_T2),), (BRAINWEB_T1, None, 16)),
     Task("mr-t2-to-t1", "translate", "T1 contrast from T2" + DEMONSTRATION, "grey values", (None,), "",
-         ((BRAINWEB_T2, BRAINWEB_T1),), (BRAINWEB_T2, None)),
+         ((BRAINWEB_T2, BRAINWEB_T1),), (BRAINWEB_T2, None, 16)),
 ]
 
 
@@ -151,9 +151,10 @@ class Preparation:
             noise = level * float(numpy.percentile(volumes.read(clean), 99.5)) / window[1]
         return Case(task, scan, level, span, truth, degraded, window, noise)
 
-    def shown_case(self, task, slices=16):
-        """The case that is looked at more closely; so many slices suffice for it."""
-        scan, level = task.shown
+    def shown_case(self, task, slices=None):
+        """The case that is looked at more closely, or fewer slices of it."""
+        scan, level, most = task.shown
+        slices = slices or most
         other = next(other for one, other in task.scans if one == scan)
         return self.case(task, scan, level if level in self.levels(task) else self.levels(task)[0], other,
                          few=slices * (2 if task.kind == "super-resolve" else 1))

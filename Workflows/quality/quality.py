@@ -83,10 +83,10 @@ class Measurement:
         if self.model is None:
             return
         # The first one is how the task's workflow does it: by that it is judged.
-        for method, flags in [*self.task.shipped, *SAMPLERS]:
+        for place, (method, flags) in enumerate([*self.task.shipped, *SAMPLERS]):
             output = self.workshop.restore(self.model, case, *flags)
-            yield self.row(case, method, "pellucid", output, {"options": list(map(str, flags))},
-                           spread=self.measures.spread(self.model, case, *flags))
+            spread = self.measures.spread(self.model, case, *flags) if place == 0 else None
+            yield self.row(case, method, "pellucid", output, {"options": list(map(str, flags))}, spread=spread)
 
     def whole(self):
         found = [{"name": case.name, "scan": case.scan.file, "level": case.level, "slices": case.slices,

@@ -22,7 +22,8 @@ where the scans come from and how to add a case.
   `pellucid compare`, for all methods.
 - *Resolved* is the share of the Nyquist frequency up to which the spectrum agrees with the truth's (Fourier ring
   correlation in-plane above 0.5, mean over slices); *across*, along the stack.
-- *Spread* is the standard deviation over {len(SEEDS)} seeds (of the middle {SPREAD_SLICES} slices of the input), mean over voxels.
+- *Spread* is the standard deviation over {len(SEEDS)} seeds (of the middle {SPREAD_SLICES} slices of the input) of the
+  first of Pellucid's ways, mean over voxels.
 - *Evaluations* of the network are per slice, all samples and planes together. Seconds are of the whole case; other work on the
   machine lengthens them."""
 
