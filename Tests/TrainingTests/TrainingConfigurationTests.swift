@@ -7,13 +7,28 @@ import Testing
 @testable import Training
 
 @Suite struct TrainingConfigurationTests {
+  private static let workflows = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent("Workflows")
+
+  @Test(arguments: ["ct-denoise", "mr-denoise", "mr-superres", "mr-t1-to-t2", "mr-t2-to-t1"])
+  func `a shipped model was made by the configuration of its name`(name: String) throws {
+    let models = Self.workflows.appendingPathComponent("models")
+    let card = try ModelFile.readCard(models.appendingPathComponent("\(name).safetensors"))
+    let training = try #require(card.training)
+    var (inside, beside) = (
+      try TrainingConfiguration(yaml: training.configuration),
+      try TrainingConfiguration(contentsOf: Self.workflows.appendingPathComponent("training/\(name).yaml"))
+    )
+    // Remarks may change.
+    (inside.text, beside.text) = ("", "")
+    #expect(inside == beside && card.name == name && training.steps >= beside.optimizer.steps)
+  }
+
   @Test func `the configuration of the shipped model is read as it stands`() throws {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent()
     let configuration = try TrainingConfiguration(
-      contentsOf: root.appendingPathComponent("Workflows/training/ct-denoise.yaml"))
+      contentsOf: Self.workflows.appendingPathComponent("training/ct-denoise.yaml"))
     #expect(configuration.name == "ct-denoise")
-    #expect(configuration.architecture.inputChannels == 2)
+    #expect(configuration.architecture.inputChannels == 5)  // three slices, the noise level, the noisy image
     #expect(configuration.intensity == .window(low: -1000, high: 1000))
     #expect(configuration.prediction.residualScale == 0.1)
     #expect(configuration.degradation?.record.levels == [0.25, 0.1])
