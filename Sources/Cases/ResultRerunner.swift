@@ -127,8 +127,11 @@ final class ResultRerunner {
       return value
     }
     guard let image = inputs["image"] else { throw ProvenanceError(.unreadable, "the manifest names no image") }
+    guard let samples = Int(exactly: try number("samples")), (1...1000).contains(samples) else {
+      throw ProvenanceError(.unreadable, "the manifest names a number of `samples` that no run has")
+    }
     var options = SamplingOptions(
-      sampler: try Sampler(parsing: text("sampler")), seed: try number("seed"), samples: Int(try number("samples")))
+      sampler: try Sampler(parsing: text("sampler")), seed: try number("seed"), samples: samples)
     options.noiseField = NoiseField.Sharing(rawValue: try text("noiseField")) ?? .shared
     if case .text(let plane)? = parameters["plane"] { options.plane = SlicingPlane.Choice(rawValue: plane) ?? .auto }
     if case .integer(let tile)? = parameters["tile"] { options.tile = Int(clamping: tile) }

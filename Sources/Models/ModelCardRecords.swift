@@ -105,7 +105,7 @@ public struct NoiseLevelRecord: Codable, Sendable, Equatable {
   }
 }
 
-/// The inputs that a model is meant for; outside them a run warns, far outside it refuses.
+/// The inputs that a model is meant for; outside them a run warns, far outside voxel sizes and units it refuses.
 public struct InputEnvelope: Codable, Sendable, Equatable {
   /// The kind of scan: `CT`, `MR`, `PET` or another of DICOM's modality names.
   public var modality: String?

@@ -24,14 +24,16 @@ extension VolumeRestorer {
     }
     guard options.plane != .all else {
       let size = affine.spacing.map { String(($0 * 100).rounded() / 100) }.joined(separator: " × ")
+      let extents = dimensions.prefix(3).map(String.init).joined(separator: " × ")
       throw PipelineError(
         .unsuitableInput,
-        "three planes need a volume of nearly cubic voxels, and these are \(size) mm; leave out plane \"all\", or make it \"all-if-cubic\"")
+        "three planes need nearly cubic voxels, \(SlicingPlane.leastExtent) or more along each axis, and these are "
+          + "\(extents) of \(size) mm; leave out plane \"all\", or make it \"all-if-cubic\"")
     }
     return [SlicingPlane(options.plane, dimensions: dimensions, affine: affine, format: format)]
   }
 
-  /// The same for columns, rows, slices and frames as stored, cut in these ways.
+  /// How often the network is evaluated for columns, rows, slices and frames as stored, cut in these ways.
   func count(_ dimensions: [Int], cut planes: [SlicingPlane]) -> EvaluationCount {
     let each = options.samples * plan.nfe
     var count = EvaluationCount()

@@ -30,7 +30,7 @@ public final class EvaluationTimes {
     -> (seconds: Double, source: Source)
   {
     // From results, pixels are counted as they are in the file.
-    let evaluations = Double(plan.samples * plan.labels.count)
+    let evaluations = Double(plan.samples * plan.labels.count * (plan.plane == "all" ? 3 : 1))
     let voxels = Double(plan.dimensions.reduce(1, *))
     if let rates = earlier[model.sha256], !rates.isEmpty {
       let perPixel = Self.median(rates.map(\.perPixel)), perVoxel = Self.median(rates.map(\.perVoxel))
@@ -44,12 +44,11 @@ public final class EvaluationTimes {
     guard environment.threads == Parallel.threadCount, environment.isa == ComputeBackend.instructionSet.rawValue,
       environment.blasCore == ComputeBackend.blasCore,
       manifest.software.numericVersion == SoftwareRecord.pellucidNumericVersion,
-      case .integer(let evaluations)? = manifest.parameters["evaluations"],
-      case .integer(let samples)? = manifest.parameters["samples"],
+      let evaluations = manifest.evaluationsPerSlice,
       let size = manifest.inputs.first?.geometry?.dimensions, size.count == 4
     else { return }
-    let voxels = Double(size.reduce(1, *))
-    let work = voxels * Double(evaluations * samples)
+    let voxels = size.map(Double.init).reduce(1, *)
+    let work = voxels * Double(evaluations)
     guard work > 0 else { return }
     let times = manifest.durations
     earlier[manifest.model.weightsSha256, default: []].append(

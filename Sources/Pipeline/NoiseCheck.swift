@@ -12,14 +12,15 @@ struct NoiseCheck {
   /// Estimates differ by some percent from slice to slice and scanner to scanner.
   private static let slack = 1.25
 
-  init(_ volume: Volume, for card: ModelCard) throws {
+  /// `noise` estimates the noise of the volume, in its unit.
+  init(_ volume: Volume, for card: ModelCard, noise: () -> Double) throws {
     guard let range = card.noiseLevel?.range else {
       warning = nil
       return
     }
     let scale = try IntensityTransform(IntensityRule(card.intensity), fitting: volume)
     let unit = (scale.high - scale.low) / 2
-    let level = NoiseLevel.estimate(volume.voxels) / unit
+    let level = noise() / unit
     func percent(_ level: Double) -> String { String(format: "%.1f %%", level * 50) }
     let known = "the model knows \(percent(range[0])) to \(percent(range[1])) of its intensity range"
     if level < range[0] / Self.slack {

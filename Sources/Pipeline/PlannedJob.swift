@@ -27,8 +27,9 @@ struct PlannedJob {
       request, VolumeSummary(input.volume), noise: input.noise, inputs: input.records.map(\.sha256),
       remarks: {
         let card = request.model.card
-        return ObjectCheck(input.volume, for: card).warnings
-          + [try NoiseCheck(input.volume, for: card).warning].compactMap(\.self)
+        lazy var estimate = NoiseLevel.estimate(input.volume.voxels)
+        return ObjectCheck(input.volume, for: card, noise: { estimate }).warnings
+          + [try NoiseCheck(input.volume, for: card, noise: { estimate }).warning].compactMap(\.self)
       })
   }
 

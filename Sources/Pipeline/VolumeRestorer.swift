@@ -41,7 +41,8 @@ public struct VolumeRestorer: Sendable {
     guard !options.plane.isSeveral || card.task != .superResolve else {
       throw PipelineError(
         .usage,
-        "model \(card.name) makes slices of one plane; plane \"\(options.plane.rawValue)\" is for models that keep the grid")
+        "model \(card.name) makes slices of one plane; plane \"\(options.plane.rawValue)\" is for models that keep the grid"
+      )
     }
     guard options.noiseLevel == nil || card.noiseLevel != nil else {
       throw PipelineError(

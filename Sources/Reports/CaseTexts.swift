@@ -13,8 +13,7 @@ struct CaseTexts {
   var method: String {
     var parts = ["\(manifest.model.name) \(manifest.model.version)"]
     if let sampler = parameter("sampler") { parts.append("sampler \(sampler)") }
-    if let count = parameter("evaluations") { parts.append("\(count) network evaluations per slice") }
-    if manifest.qc.slicing?.plane == "all" { parts.append("mean of three planes") }
+    if let count = parameter("evaluations") { parts.append("\(count) network evaluations per slice\(inPlanes)") }
     if let count = parameter("samples"), count != "1" { parts.append("mean of \(count) samples") }
     if parameter("task") == "super-resolve" {
       parts.append("\(parameter("sliceFactor") ?? "2") times the slices; before: linear interpolation")
@@ -22,13 +21,15 @@ struct CaseTexts {
     return parts.joined(separator: " · ")
   }
 
+  private var inPlanes: String { manifest.qc.slicing?.plane == "all" ? " in each of three planes" : "" }
+
   /// What to write into a paper's methods and references.
   var citation: String {
     let sampler = parameter("sampler") ?? ""
     var text =
       "Images were processed with Pellucid \(manifest.software.version), model \(manifest.model.name) "
       + "\(manifest.model.version) (SHA-256 \(manifest.model.weightsSha256.prefix(16))), sampler \(sampler), "
-      + "\(parameter("evaluations") ?? "?") network evaluations per slice\(manifest.qc.slicing?.plane == "all" ? " in each of three planes" : ""), "
+      + "\(parameter("evaluations") ?? "?") network evaluations per slice\(inPlanes), "
       + "\(parameter("samples") ?? "1") sample(s), seed "
       + "\(manifest.rng.seed). Derived images; research use only.\n\n"
     text += """

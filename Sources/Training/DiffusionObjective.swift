@@ -153,7 +153,8 @@ struct DiffusionObjective: Sendable {
               for i in range {
                 let difference = o[i] - g[i]
                 let stretch = (1 + (difference / bend) * (difference / bend)).squareRoot()
-                sum += 2 * Double(bend) * Double(bend) * Double(stretch - 1)
+                // 2δ²(√(1 + (e/δ)²) − 1) without the difference of near numbers.
+                sum += 2 * Double(difference) * Double(difference) / Double(1 + stretch)
                 d[i] = factor * difference / stretch
               }
             }

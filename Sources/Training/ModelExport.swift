@@ -26,7 +26,8 @@ public struct ModelExport {
     guard same == trained else {
       throw TrainingError(
         .checkpoint,
-        "the checkpoint was trained with another configuration: only intendedUse, licence, citation and envelope may differ")
+        "the checkpoint was trained with another configuration: only intendedUse, licence, citation and envelope may differ"
+      )
     }
   }
 
@@ -71,7 +72,7 @@ public struct ModelExport {
     return TrainingRecord(
       data: configuration.training.map(line), heldOut: configuration.validation.map(line),
       steps: checkpoint.state.step, samples: samples,
-      seed: configuration.seed, command: checkpoint.command, configuration: configuration.text,
+      seed: configuration.seed, command: checkpoint.command, configuration: checkpoint.configuration,
       software: software)
   }
 

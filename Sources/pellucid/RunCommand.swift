@@ -177,10 +177,18 @@ struct RunCommand: AsyncParsableCommand {
       "model: \(plan.model)",
       "sampler: \(plan.sampler), \(plan.labels.count) evaluations at labels \(plan.labels.map(String.init).joined(separator: " "))",
       "samples: \(plan.samples), seed \(plan.seed)",
-      "batch: \(plan.batch) \(plan.plane == "stored" ? "" : plan.plane + " ")slices of \(plan.networkSize[0]) x \(plan.networkSize[1]), \(plan.evaluations) evaluations in all",
+      "batch: \(plan.batch) \(Self.slices(plan.plane)) of \(plan.networkSize[0]) x \(plan.networkSize[1]), \(plan.evaluations) evaluations in all",
       "predicted memory: \(ByteCount.text(plan.predictedMemory))",
       "outputs: \(plan.outputs.joined(separator: ", "))",
     ] + (plan.existing.map { ["existing output: \(outlook($0))"] } ?? []) + plan.warnings.map { "warning: \($0)" }
+  }
+
+  private static func slices(_ plane: String) -> String {
+    switch plane {
+    case "stored": "slices"
+    case "all": "axial, coronal and sagittal slices in turn, at most"
+    default: "\(plane) slices"
+    }
   }
 
   /// The command that repeats this run, with recorded names for paths and without what does not change the result.

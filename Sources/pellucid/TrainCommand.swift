@@ -48,6 +48,9 @@ struct TrainCommand: AsyncParsableCommand {
     if export != nil, !output.hasSuffix(".safetensors") {
       throw ValidationError("A model's name ends in .safetensors.")
     }
+    if export != nil, resume || steps != nil || cache != nil || recompute {
+      throw ValidationError("With --export no training is done: leave out --resume, --steps, --cache and --recompute.")
+    }
     if half, export == nil { throw ValidationError("--half goes with --export.") }
   }
 

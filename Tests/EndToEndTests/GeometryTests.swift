@@ -2,8 +2,8 @@ import DurableFiles
 import Foundation
 import Provenance
 import TensorCore
-import Testing
 import TestSupport
+import Testing
 import Volumes
 
 /// One way in which scanners store a volume.
@@ -15,6 +15,8 @@ struct ScanGeometry: CustomTestStringConvertible, Sendable {
   var spacing: [Double]
   /// The scanner axis that each stored axis is nearest to: 0 left-right, 1 back-front, 2 feet-head.
   var world = [0, 1, 2]
+  /// Stored axes that run towards left, back or feet, as most scanners' do.
+  var reversed: Set<Int> = []
   /// Rotation about the left-right axis in degrees.
   var tilt = 0.0
   /// What the record must say.
@@ -25,9 +27,11 @@ struct ScanGeometry: CustomTestStringConvertible, Sendable {
 
   var affine: Affine {
     let (c, s) = (cos(tilt * .pi / 180), sin(tilt * .pi / 180))
-    let turn = [[1, 0, 0], [0, c, -s], [0, s, c]]
-    let rows = (0..<3).map { row in
-      (0..<3).map { column in turn[row][world[column]] * spacing[column] } + [Double(10 * row - 90)]
+    let turn: [[Double]] = [[1, 0, 0], [0, c, -s], [0, s, c]]
+    let steps: [Double] = (0..<3).map { reversed.contains($0) ? -spacing[$0] : spacing[$0] }
+    let rows = (0..<3).map { row -> [Double] in
+      let turned: [Double] = (0..<3).map { turn[row][world[$0]] * steps[$0] }
+      return turned + [Double(10 * row - 90)]
     }
     return Affine(rows: rows)
   }
@@ -47,10 +51,12 @@ struct ScanGeometry: CustomTestStringConvertible, Sendable {
 
   static let all: [ScanGeometry] = [
     .init(testDescription: "cubes of 0.75 mm", dimensions: [96, 112, 3], spacing: [0.75, 0.75, 0.75], plane: "axial"),
-    .init(testDescription: "1024 × 1024, one slice", dimensions: [1024, 1024, 1], spacing: [0.4, 0.4, 5], plane: "axial"),
+    .init(
+      testDescription: "1024 × 1024, one slice", dimensions: [1024, 1024, 1], spacing: [0.4, 0.4, 5], plane: "axial"),
     .init(testDescription: "1024 × 96", dimensions: [1024, 96, 2], spacing: [0.5, 0.5, 5], plane: "axial"),
     .init(testDescription: "500 slices", dimensions: [96, 96, 500], spacing: [0.9, 0.9, 1.25], plane: "axial"),
-    .init(testDescription: "pixels that are no squares", dimensions: [96, 120, 4], spacing: [0.95, 0.5, 3], plane: "axial"),
+    .init(
+      testDescription: "pixels that are no squares", dimensions: [96, 120, 4], spacing: [0.95, 0.5, 3], plane: "axial"),
     .init(testDescription: "oblique", dimensions: [96, 100, 6], spacing: [0.8, 0.8, 4], tilt: 30, plane: "axial"),
     .init(
       testDescription: "sagittal stack", dimensions: [100, 96, 5], spacing: [0.8, 0.8, 5], world: [1, 2, 0],
@@ -59,11 +65,18 @@ struct ScanGeometry: CustomTestStringConvertible, Sendable {
       testDescription: "coronal stack", dimensions: [100, 96, 5], spacing: [0.8, 0.8, 5], world: [0, 2, 1],
       plane: "coronal"),
     .init(
-      testDescription: "cubes stored as sagittal slices", dimensions: [40, 24, 36], spacing: [1, 1, 1], world: [1, 2, 0],
+      testDescription: "cubes stored as sagittal slices", dimensions: [40, 24, 36], spacing: [1, 1, 1],
+      world: [1, 2, 0],
       plane: "axial", axis: 1),
     .init(
       testDescription: "a stack that runs along the columns", dimensions: [6, 64, 80], spacing: [5, 0.8, 0.8],
       world: [2, 0, 1], plane: "axial", axis: 0),
+    .init(
+      testDescription: "as DICOM runs, to the left and back", dimensions: [96, 100, 6], spacing: [0.8, 0.8, 4],
+      reversed: [0, 1], plane: "axial"),
+    .init(
+      testDescription: "cubes, sagittal slices from head to feet", dimensions: [40, 24, 36], spacing: [1, 1, 1],
+      world: [1, 2, 0], reversed: [0, 1, 2], plane: "axial", axis: 1),
     .init(
       testDescription: "voxels of 1.5 mm", dimensions: [64, 64, 3], spacing: [1.5, 1.5, 5], plane: "axial",
       warning: "column spacing 1.5 mm"),
@@ -84,7 +97,9 @@ struct ScanGeometry: CustomTestStringConvertible, Sendable {
     return (try VolumeFile.read(output), try Manifest.read(Manifest.location(for: output)))
   }
 
-  @Test(arguments: ScanGeometry.all) func `the plane is chosen, recorded, and the grid kept`(_ geometry: ScanGeometry) throws {
+  @Test(arguments: ScanGeometry.all) func `the plane is chosen, recorded, and the grid kept`(_ geometry: ScanGeometry)
+    throws
+  {
     try Scene.with { scene in
       let (volume, manifest) = try restored(geometry, scene)
       #expect(manifest.qc.slicing == SlicingRecord(plane: geometry.plane, axis: geometry.axis))
@@ -132,7 +147,8 @@ struct ScanGeometry: CustomTestStringConvertible, Sendable {
         let outcome = try scene.execute(
           scene.run(input.path, to: "other.nii", "--steps", "2", "--dtype", "float32", "--if-exists", "replace"))
         #expect(outcome.exitCode == 0, "\(outcome.standardError)")
-        #expect(try VolumeFile.read(scene.outputs.appendingPathComponent("other.nii")).voxels.values == stored(expected))
+        #expect(
+          try VolumeFile.read(scene.outputs.appendingPathComponent("other.nii")).voxels.values == stored(expected))
       }
     }
   }

@@ -38,6 +38,10 @@ struct ManifestSchemaTests {
         try manifest(
           scene, scene.run(scan, to: "b.hdr", "--samples", "2", "--sampler", "ddim:0.5", "--memory", "2G"),
           at: "b.manifest.json"))
+      files.append(
+        try manifest(
+          scene, scene.run(scan, to: "e.nii", "--plane", "all-if-cubic", "--tile", "64", "--steps", "1"),
+          at: "e.manifest.json"))
       let noise = try scene.input("noise.nii", NIfTIBytes([24, 20, 2], float: { i, _, _ in Float(i % 5) - 2 }).data)
       files.append(try manifest(scene, scene.run(scan, to: "c.nii", "--noise", noise), at: "c.manifest.json"))
       try TinyModel.write(to: scene.folder.appendingPathComponent("png.safetensors")) { $0.intensity = .fullRange }
@@ -59,7 +63,7 @@ struct ManifestSchemaTests {
       for file in files { #expect(found[file.path] == [], "\(file.lastPathComponent)") }
       let first = try object(files[0])
       let units = try files.map { (try object($0)["qc"] as? [String: Any])?["unit"] as? String }
-      #expect(units == ["HU", "HU", "HU", "a.u.", "HU"], "a PNG's grey levels are no HU")
+      #expect(units == ["HU", "HU", "HU", "HU", "a.u.", "HU"], "a PNG's grey levels are no HU")
       let environment = first["environment"] as? [String: Any]
       let slurm = environment?["slurm"] as? [String: Int]
       #expect(slurm == ["job": 17, "arrayTask": 4, "restarts": 1])

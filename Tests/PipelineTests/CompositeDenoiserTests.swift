@@ -62,13 +62,13 @@ private struct MeanDenoiser: Denoiser {
 
   @Test("three planes: the mean of what is said of a voxel's axial, coronal and sagittal slice")
   func planes() throws {
-    let (columns, rows, slices) = (8, 4, 12)
+    let (columns, rows, slices) = (8, 8, 12)
     let volume = testVolume(
       (0..<2 * slices * rows * columns).map { Float(($0 * 37) % 501) }, columns: columns, rows: rows, slices: slices,
       frames: 2)
     let made = try restored(volume, SamplingOptions(steps: 1, plane: .all)) { MeanDenoiser(conditions: $0) }
-    // One pass each of 12 axial, 4 coronal and 8 sagittal slices in batches of 3, for two frames.
-    #expect(made.result.evaluations == 2 * (4 + 2 + 3) * 2)
+    // One pass each of 12 axial, 8 coronal and 8 sagittal slices in batches of 3, for two frames.
+    #expect(made.result.evaluations == 2 * (4 + 3 + 3) * 2)
     func at(_ f: Int, _ z: Int, _ y: Int, _ x: Int) -> Float {
       volume.voxels.values[((f * slices + z) * rows + y) * columns + x]
     }
@@ -94,8 +94,9 @@ private struct MeanDenoiser: Denoiser {
 
   @Test("three planes where voxels are cubic: the bits of three planes, and of the stack's own plane elsewhere")
   func ifCubic() throws {
-    for (slice, same) in [(1.1, SlicingPlane.Choice.all), (3, .auto), (0.5, .auto)] {
-      let volume = testVolume(scrambled(8 * 12 * 16), columns: 16, rows: 12, slices: 8, spacing: [1, 1, slice])
+    for (slice, slices, same) in [(1.1, 8, SlicingPlane.Choice.all), (3, 8, .auto), (0.5, 8, .auto), (1, 7, .auto)] {
+      let volume = testVolume(
+        scrambled(slices * 12 * 16), columns: 16, rows: 12, slices: slices, spacing: [1, 1, slice])
       func made(_ plane: SlicingPlane.Choice) throws -> (values: [Float], evaluations: Int) {
         let made = try restored(volume, SamplingOptions(steps: 2, plane: plane)) { MeanDenoiser(conditions: $0) }
         return (made.values, made.result.evaluations)

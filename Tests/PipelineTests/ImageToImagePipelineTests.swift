@@ -72,6 +72,24 @@ private func manifest(_ outcome: RunOutcome) -> Manifest? { if case .committed(l
     }
   }
 
+  @Test("what is smaller than the card says is warned about, and recorded")
+  func objectSize() throws {
+    try withTemporaryFolder { folder in
+      var card = tinyCard()
+      (card.envelope.objectLeftRight, card.envelope.objectFrontBack) = ([12, 40], [16, 40])
+      let scene = try Scene(folder, card: card)
+      let values = (0..<24 * 24 * 20).map { i -> Float in
+        let (column, row) = (i % 24, i / 24 % 24)
+        return (5...19).contains(column) && (7...17).contains(row) ? 500 : 0
+      }
+      try scene.write(testVolume(values, columns: 24, rows: 24, slices: 20), "small.nii")
+      let made = try #require(manifest(try ImageToImagePipeline(scene.request("small.nii")).run()))
+      let warnings = made.qc.flags.filter { $0.contains("another part of the body") }
+      #expect(warnings.count == 1 && warnings[0].hasPrefix("W-ENVELOPE") && warnings[0].contains("11 mm front-back"))
+      #expect(!made.qc.envelope.inside)
+    }
+  }
+
   @Test("what a network is told of the noise is recorded, and noise that it does not know is warned about")
   func noiseLevel() throws {
     try withTemporaryFolder { folder in

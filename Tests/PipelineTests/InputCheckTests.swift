@@ -1,7 +1,9 @@
 import Models
-@testable import Pipeline
+import TensorCore
 import Testing
 import Volumes
+
+@testable import Pipeline
 
 private func ct(_ values: [Float]? = nil, spacing: [Double] = [0.7, 0.7, 2.5]) -> Volume {
   testVolume(values ?? scrambled(8 * 8 * 2), columns: 8, rows: 8, slices: 2, spacing: spacing)
@@ -78,13 +80,18 @@ private let ctCard = testCard(
     let card = testCard(
       envelope: InputEnvelope(modality: "MR", objectLeftRight: [100, 200], objectFrontBack: [150, 250]))
     for order in [[0, 1, 2], [1, 2, 0], [2, 0, 1]] {
-      #expect(ObjectCheck(block(spacing: 5, order: order), for: card).warnings.isEmpty)
-      let small = ObjectCheck(block(spacing: 3.6, order: order), for: card).warnings
+      #expect(ObjectCheck(block(spacing: 5, order: order), for: card, noise: { 0 }).warnings.isEmpty)
+      let small = ObjectCheck(block(spacing: 3.6, order: order), for: card, noise: { 0 }).warnings
       #expect(small.count == 2 && small[0].contains("86 mm left-right") && small[1].contains("144 mm front-back"))
-      let deep = ObjectCheck(block(spacing: 7, order: order), for: card).warnings
+      let deep = ObjectCheck(block(spacing: 7, order: order), for: card, noise: { 0 }).warnings
       #expect(deep.count == 1 && deep[0].contains("280 mm front-back"))
     }
-    #expect(ObjectCheck(block(spacing: 3.6), for: testCard()).warnings.isEmpty)
+    // The top of a head is smaller than a head.
+    let slab = block(spacing: 3.6)
+    let top = testVolume(
+      Array(slab.voxels.values[..<(64 * 64 * 26)]), columns: 64, rows: 64, slices: 26, spacing: [3.6, 3.6, 3.6])
+    #expect(ObjectCheck(top, for: card, noise: { 0 }).warnings.isEmpty)
+    #expect(ObjectCheck(slab, for: testCard(), noise: { 0 }).warnings.isEmpty)
   }
 }
 

@@ -47,6 +47,24 @@ private func manifest(
     #expect(try JSONDecoder().decode(Manifest.self, from: told.encoded()).software.commit == "4ae19c3f00d1-dirty")
   }
 
+  @Test("evaluations are counted over samples and planes; nonsense counts as not known")
+  func evaluations() throws {
+    func count(_ evaluations: ParameterValue?, samples: UInt64? = nil, plane: String? = nil) throws -> Int? {
+      var parameters: [String: ParameterValue] = [:]
+      parameters["evaluations"] = evaluations
+      parameters["samples"] = samples.map(ParameterValue.integer)
+      var manifest = try manifest(parameters: parameters)
+      manifest.qc.slicing = plane.map { SlicingRecord(plane: $0, axis: 2) }
+      return manifest.evaluationsPerSlice
+    }
+    #expect(try count(.integer(4)) == 4)
+    #expect(try count(.integer(4), samples: 5, plane: "axial") == 20)
+    #expect(try count(.integer(4), samples: 5, plane: "all") == 60)
+    #expect(try count(nil, samples: 5) == nil && count(.text("4")) == nil)
+    #expect(try count(.integer(.max)) == nil && count(.integer(1 << 62), samples: 2) == nil)
+    #expect(try count(.integer(1 << 62), plane: "all") == nil)
+  }
+
   @Test("canonical JSON sorts keys, spells numbers once, and has the digest that sha256sum gives")
   func canonical() throws {
     let parameters: [String: ParameterValue] = [

@@ -83,7 +83,8 @@ import Testing
       return objective.loss(output, problem).loss
     }
     // 2 · 2² (√(1 + (e/2)²) − 1): a square for small errors, 4|e| less 8 for large ones.
-    #expect(abs(loss(0.02) / 0.0004 - 1) < 2e-3)
+    #expect(abs(loss(0.02) / 0.0004 - 1) < 1e-4)
+    #expect(abs(loss(5e-4) / 2.5e-7 - 1) < 1e-3)
     #expect(abs(loss(2) - 8 * (2.0.squareRoot() - 1)) < 1e-5)
     #expect(abs(loss(200) - loss(100) - 400) < 0.1)
     let output = PhiloxRandomSource(seed: 6).normal(shape: [3, 4, 4, 1])

@@ -23,7 +23,6 @@ def say(text):
 class Output:
     path: str
     seconds: float = None
-    evaluations: int = None  # per slice, all samples and planes together
     parameters: dict = None  # that were chosen on the way
 
     @property
@@ -36,6 +35,7 @@ class Model:
     name: str
     path: str
     sees: int  # slices that the network is shown
+    steps: int  # of its training
     sha256: str
 
     @staticmethod
@@ -47,7 +47,8 @@ class Model:
         with open(path, "rb") as file:
             header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
         card = json.loads(header["__metadata__"]["pellucid"])
-        return Model(name, path, len(card.get("conditionSlices") or [0]), digest(path))
+        return Model(name, path, len(card.get("conditionSlices") or [0]), card["training"]["steps"],
+                     digest(path))
 
     @property
     def view(self):
@@ -148,10 +149,7 @@ class Workshop:
             self.call(*common, "-o", path, "--threads", self.threads, "--progress", "none", "--if-exists", "replace")
         with open(manifest) as file:
             record = json.load(file)
-        parameters = record["parameters"]
-        planes = 3 if record["qc"].get("slicing", {}).get("plane") == "all" else 1
-        return Output(path, record["durations"]["infer"],
-                      parameters["evaluations"] * parameters.get("samples", 1) * planes)
+        return Output(path, record["durations"]["infer"])
 
     def compare(self, image, truth, window):
         """Figures of an image against the truth, by Pellucid's own definitions."""

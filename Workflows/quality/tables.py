@@ -153,7 +153,8 @@ def acceleration_section(found, unit, picture):
 def thousand_section(found, unit):
     return "\n\n".join([
         "### Ten labels or a thousand", f"{found['case']}, slices {found['slices'][0]} to {found['slices'][1]}; one sample. The "
-        "same network and configuration, trained on ten labels (shipped) and on all thousand.",
+        f"same network, trained on ten labels (shipped, {found['steps']['ten']} steps) and on all thousand "
+        f"({found['steps']['thousand']} steps).",
         figures_table(found["rows"], unit, "training and sampler")])
 
 
