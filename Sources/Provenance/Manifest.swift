@@ -81,8 +81,9 @@ public struct Manifest: Codable, Sendable, Equatable {
       numericVersion: software.numericVersion)
   }
 
-  /// How often a slice, or a voxel of a volume that was seen in three planes, went through the network: all samples and
-  /// planes together. nil where the parameters do not say.
+  /// How often a slice went through the network, all samples and planes together.
+  ///
+  /// nil where the parameters do not say.
   public var evaluationsPerSlice: Int? {
     func integer(_ name: String) -> Int? {
       guard case .integer(let value)? = parameters[name] else { return nil }

@@ -56,7 +56,9 @@ public struct SlicingPlane: Sendable, Equatable {
     order = axis == 2 ? [0, 1, 2] : (0..<3).filter { $0 != axis }.sorted { world[$0] < world[$1] } + [axis]
   }
 
-  /// Voxels that a volume must have along each axis to be cut across it. Slabs of 12 still gained half a decibel.
+  /// Voxels that a volume must have along each axis to be cut across it.
+  ///
+  /// Slabs of 12 voxels still gain half a decibel; of fewer than this there is nothing to see.
   public static let leastExtent = 8
 
   /// Axial, coronal and sagittal; nil where voxels are no cubes, or fewer than `leastExtent` along an axis: then two of the
