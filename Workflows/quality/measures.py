@@ -59,6 +59,12 @@ def resolved(curve, threshold=0.5):
     return float(frequencies[k - 1] + share * (frequencies[k] - frequencies[k - 1]))
 
 
+def slice_error(image, truth):
+    """Mean squared difference of neighbouring slices of the error, over the truth's."""
+    steps = numpy.diff(truth, axis=2)
+    return float(numpy.mean((numpy.diff(image, axis=2) - steps) ** 2) / max(numpy.mean(steps ** 2), 1e-12))
+
+
 class Measures:
     def __init__(self, workshop):
         self.workshop = workshop
@@ -77,12 +83,14 @@ class Measures:
         found = self.workshop.compare(image, truth, case.window)
         whole = found if case.made is None else self.workshop.compare(output.path, case.truth, case.window)
         units = [volumes.to_unit(volumes.read(path), case.window) for path in (image, truth)]
+        stacks = [volumes.to_unit(volumes.read(path), case.window) for path in (output.path, case.truth)]
         across = None if volumes.read(case.truth).shape[2] < LEAST_SLICES else self.agreement(
             line_correlation, case, output.path, case.truth)
         return {"psnr": found["psnr"], "objectPsnr": object_psnr(*units, OBJECT_FROM.get(case.task.name, 0.1)),
                 "ssim": found.get("ssim"), "meanAbsoluteError": found["meanAbsoluteError"],
                 "sharpness": found["sharpness"], "edgeRetention": found["edgeRetention"],
                 "sliceDifference": whole.get("sliceDifference"), "errorFlicker": whole.get("errorFlicker"),
+                "sliceError": slice_error(*stacks) if stacks[0].shape[2] > 1 else None,
                 "resolved": self.agreement(ring_correlation, case, image, truth), "resolvedAcross": across,
                 "seconds": output.seconds, "evaluations": self.workshop.compare(
                     output.path, case.truth, case.window).get("evaluations")}
