@@ -23,7 +23,7 @@ restore_mr() { # NAME INPUT [FLAG...]
   echo "demo: mr-$1 ..." >&2
   "$pellucid" run "SampleData/$2.nii.gz" -o "$out/mr-$1.nii.gz" --model "mr-$1" --if-exists replace --report "${@:3}"
 }
-restore_mr denoise mr-noisy --sampler pfdiff-3_2 --plane all-if-cubic # as the workflow mr-denoise does
+restore_mr denoise mr-noisy --sampler pfdiff-3_2 --plane all-if-cubic --slice-detail matched # as the workflow mr-denoise does
 restore_mr superres mr-thick
 restore_mr t1-to-t2 mr-t1
 restore_mr t2-to-t1 mr-t2

@@ -188,7 +188,7 @@ _pellucid_batch() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --fail-fast --strict --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --tile --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress --spool)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --tile --slice-detail --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress --spool)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -223,6 +223,10 @@ _pellucid_batch() {
         return
         ;;
     '--tile')
+        return
+        ;;
+    '--slice-detail')
+        __pellucid_add_completions -W 'predicted'$'\n''matched'
         return
         ;;
     '--slice-factor')
@@ -474,7 +478,7 @@ _pellucid_enqueue() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --tile --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --tile --slice-detail --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -509,6 +513,10 @@ _pellucid_enqueue() {
         return
         ;;
     '--tile')
+        return
+        ;;
+    '--slice-detail')
+        __pellucid_add_completions -W 'predicted'$'\n''matched'
         return
         ;;
     '--slice-factor')
@@ -753,7 +761,7 @@ _pellucid_plan() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --no-report --force --fail-fast --strict --json --quiet -q --version -h --help)
     repeating_options=()
-    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --tile --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
+    non_repeating_options=(--workflow --model --sampler --steps --seed --samples --noise --noise-field --plane --tile --slice-detail --slice-factor --noise-level --dtype --memory --retries --priority --shard --names-to -o --results --spool --jobs --threads --workflows --stall-timeout --lease --retry-after --pause-file --offpeak --limit --max-jobs --max-runtime --log-format --progress)
     __pellucid_offer_flags_options -1
 
     # Offer option value completions
@@ -788,6 +796,10 @@ _pellucid_plan() {
         return
         ;;
     '--tile')
+        return
+        ;;
+    '--slice-detail')
+        __pellucid_add_completions -W 'predicted'$'\n''matched'
         return
         ;;
     '--slice-factor')
@@ -1043,7 +1055,7 @@ _pellucid_run() {
     repeating_flags=()
     non_repeating_flags=(--clamp --no-clamp --report --viewer --no-viewer --strict --force --record-names --dry-run --json --verbose -v --version -h --help)
     repeating_options=()
-    non_repeating_options=(-o --output --model --sampler --steps --seed --samples --noise --noise-field --plane --tile --slice-factor --noise-level --dtype --if-exists --threads --memory --progress)
+    non_repeating_options=(-o --output --model --sampler --steps --seed --samples --noise --noise-field --plane --tile --slice-detail --slice-factor --noise-level --dtype --if-exists --threads --memory --progress)
     __pellucid_offer_flags_options 1
 
     # Offer option value completions
@@ -1078,6 +1090,10 @@ _pellucid_run() {
         return
         ;;
     '--tile')
+        return
+        ;;
+    '--slice-detail')
+        __pellucid_add_completions -W 'predicted'$'\n''matched'
         return
         ;;
     '--slice-factor')

@@ -64,7 +64,9 @@ public struct CaseWork: Codable, Sendable, Equatable {
       sampler: try Sampler(parsing: workflow.sampler), steps: workflow.steps, seed: workflow.seed,
       samples: workflow.samples, noiseField: NoiseField.Sharing(rawValue: workflow.noiseField.rawValue) ?? .shared,
       plane: SlicingPlane.Choice(rawValue: (workflow.plane ?? .auto).rawValue) ?? .auto,
-      tile: workflow.tile, sliceFactor: workflow.sliceFactor ?? 2, clampData: workflow.clamp)
+      tile: workflow.tile,
+      sliceDetail: SliceDetail.Choice(rawValue: (workflow.sliceDetail ?? .predicted).rawValue) ?? .predicted,
+      sliceFactor: workflow.sliceFactor ?? 2, clampData: workflow.clamp)
     let dataType: VolumeWriteOptions.DataTypeChoice =
       switch workflow.dtype {
       case .input: .input
@@ -94,6 +96,7 @@ public struct CaseWork: Codable, Sendable, Equatable {
     if workflow.noiseField != .shared { words += ["--noise-field", workflow.noiseField.rawValue] }
     if let plane = workflow.plane, plane != .auto { words += ["--plane", plane.rawValue] }
     if let tile = workflow.tile { words += ["--tile", String(tile)] }
+    if let detail = workflow.sliceDetail, detail != .predicted { words += ["--slice-detail", detail.rawValue] }
     if let factor = workflow.sliceFactor { words += ["--slice-factor", String(factor)] }
     if let clamp = workflow.clamp { words.append(clamp ? "--clamp" : "--no-clamp") }
     if workflow.dtype != .input { words += ["--dtype", workflow.dtype.rawValue] }

@@ -135,6 +135,9 @@ final class ResultRerunner {
     options.noiseField = NoiseField.Sharing(rawValue: try text("noiseField")) ?? .shared
     if case .text(let plane)? = parameters["plane"] { options.plane = SlicingPlane.Choice(rawValue: plane) ?? .auto }
     if case .integer(let tile)? = parameters["tile"] { options.tile = Int(clamping: tile) }
+    if case .text(let detail)? = parameters["sliceDetail"] {
+      options.sliceDetail = SliceDetail.Choice(rawValue: detail) ?? .predicted
+    }
     if case .integer(let factor)? = parameters["sliceFactor"] { options.sliceFactor = Int(clamping: factor) }
     switch parameters["noiseLevel"] {
     case .number(let level)?: options.noiseLevel = level

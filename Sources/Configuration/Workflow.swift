@@ -32,6 +32,8 @@ public struct Workflow: Codable, Sendable, Equatable {
   public var plane: Plane?
   /// Largest side of what the network sees at once, 64...4096; nil for whole slices.
   public var tile: Int?
+  /// What becomes of differences of neighbouring slices; nil for as the network predicts them.
+  public var sliceDetail: SliceDetail?
   /// Whether predicted images are clamped to the model's range; nil as the model's card says.
   public var clamp: Bool?
   /// How voxels are stored.
@@ -106,6 +108,7 @@ public struct Workflow: Codable, Sendable, Equatable {
     result.plane = override.plane ?? plane
     result.tile = override.tile ?? tile
     result.sliceFactor = override.sliceFactor ?? sliceFactor
+    result.sliceDetail = override.sliceDetail ?? sliceDetail
     result.clamp = override.clamp ?? clamp
     result.dtype = override.dtype ?? dtype
     result.report = override.report ?? report

@@ -21,6 +21,8 @@ public struct WorkflowOverride: Codable, Sendable, Equatable {
   public var samples: Int?
   /// How the noise of neighbouring slices is related.
   public var noiseField: Workflow.NoiseField?
+  /// What becomes of differences of neighbouring slices.
+  public var sliceDetail: Workflow.SliceDetail?
   /// For super-resolution: steps between slices for one before.
   public var sliceFactor: Int?
   /// Another way to cut volumes into slices.
@@ -59,11 +61,8 @@ extension WorkflowOverride {
 
   /// The keys that it shares with a workflow file.
   static let treatmentKeys = [
-    "task", "model", "sampler", "steps", "seed", "samples", "noiseField", "plane", "tile", "sliceFactor", "clamp",
-    "dtype",
-    "report",
-    "viewer",
-    "force", "memory", "threads", "retries", "priority",
+    "task", "model", "sampler", "steps", "seed", "samples", "noiseField", "plane", "tile", "sliceDetail",
+    "sliceFactor", "clamp", "dtype", "report", "viewer", "force", "memory", "threads", "retries", "priority",
   ]
 
   /// The override in a YAML file; throws `ConfigurationError` and `FileError`.
@@ -103,6 +102,7 @@ extension WorkflowOverride {
     if map.has("noiseField") { noiseField = try map.choice("noiseField") }
     if map.has("plane") { plane = try map.choice("plane") }
     if map.has("tile") { tile = try map.int("tile", in: 64...4096) }
+    if map.has("sliceDetail") { sliceDetail = try map.choice("sliceDetail") }
     if map.has("sliceFactor") {
       sliceFactor = try map.parsed("sliceFactor", as: "2, 4, 8 or 16") { text in
         [2, 4, 8, 16].first { String($0) == text }

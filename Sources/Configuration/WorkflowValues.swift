@@ -44,6 +44,14 @@ extension Workflow {
     case allIfCubic = "all-if-cubic"
   }
 
+  /// What becomes of differences of neighbouring slices.
+  public enum SliceDetail: String, Codable, Sendable, CaseIterable {
+    /// They are as the network predicts them.
+    case predicted
+    /// They get a gain where they fall short of the input's without its noise.
+    case matched
+  }
+
   /// How voxels are stored.
   public enum StoredType: String, Codable, Sendable, CaseIterable {
     /// As in the input.

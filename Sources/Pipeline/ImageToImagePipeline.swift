@@ -141,6 +141,7 @@ public struct ImageToImagePipeline: Sendable {
     clock.lap(\.write)
     var metrics = numbers.metrics
     metrics["noiseLevel"] = restoration.noiseLevel
+    metrics["sliceDetailGain"] = restoration.sliceDetailGain
     var manifest = try job.manifest(input: input, outputs: records, metrics: metrics, flags: flags, clock)
     var files = staged.flatMap(\.files)
     if request.report || request.thumbnail != nil {

@@ -118,6 +118,7 @@ struct PlannedJob {
     ]
     if let tile = options.tile { parameters["tile"] = .integer(UInt64(tile)) }
     if options.plane != .auto { parameters["plane"] = .text(options.plane.rawValue) }
+    if options.sliceDetail != .predicted { parameters["sliceDetail"] = .text(options.sliceDetail.rawValue) }
     if request.model.card.task == .superResolve {
       parameters["sliceFactor"] = .integer(UInt64(options.sliceFactor))
     }

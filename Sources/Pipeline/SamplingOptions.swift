@@ -19,6 +19,8 @@ public struct SamplingOptions: Sendable {
   public var plane: SlicingPlane.Choice
   /// Largest side of an image that the network sees: what is larger goes through it in overlapping tiles; nil for none.
   public var tile: Int?
+  /// Whether differences of neighbouring slices are as predicted, or matched to the input's without its noise.
+  public var sliceDetail: SliceDetail.Choice
   /// For super-resolution: steps between slices for one before; 2, 4, 8 or 16.
   public var sliceFactor: Int
   /// Standard deviation of the input's noise, in its unit, for models that are told it; nil for an estimate.
@@ -32,7 +34,7 @@ public struct SamplingOptions: Sendable {
   public init(
     sampler: Sampler = .ddim, steps: Int? = nil, seed: UInt64 = 0, samples: Int = 1,
     noiseField: NoiseField.Sharing = .shared, plane: SlicingPlane.Choice = .auto, tile: Int? = nil,
-    sliceFactor: Int = 2, noiseLevel: Double? = nil,
+    sliceDetail: SliceDetail.Choice = .predicted, sliceFactor: Int = 2, noiseLevel: Double? = nil,
     givenNoise: Tensor? = nil, clampData: Bool? = nil
   ) {
     self.sampler = sampler
@@ -42,6 +44,7 @@ public struct SamplingOptions: Sendable {
     self.noiseField = noiseField
     self.plane = plane
     self.tile = tile
+    self.sliceDetail = sliceDetail
     self.sliceFactor = sliceFactor
     self.noiseLevel = noiseLevel
     self.givenNoise = givenNoise

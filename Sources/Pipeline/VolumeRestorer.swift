@@ -44,6 +44,12 @@ public struct VolumeRestorer: Sendable {
         "model \(card.name) makes slices of one plane; plane \"\(options.plane.rawValue)\" is for models that keep the grid"
       )
     }
+    guard options.sliceDetail == .predicted || (card.task == .denoise && card.envelope.modality != "CT") else {
+      throw PipelineError(
+        .usage,
+        "slice detail can be matched where the input is the truth with white noise, as in the denoising of MR; "
+          + "model \(card.name) is for something else: leave it \"predicted\"")
+    }
     guard options.noiseLevel == nil || card.noiseLevel != nil else {
       throw PipelineError(
         .usage, "model \(card.name) is not told the noise level of its input; leave out --noise-level")
@@ -101,7 +107,9 @@ public struct VolumeRestorer: Sendable {
   /// The voxels must be finite. `progress` is called after each network evaluation with how many are done; what it
   /// throws ends the work.
   public func restore(_ volume: Volume, progress: (_ done: Int) throws -> Void = { _ in }) throws -> Restoration {
-    try withoutActuallyEscaping(progress) { try restored(volume, progress: $0) }
+    var result = try withoutActuallyEscaping(progress) { try restored(volume, progress: $0) }
+    if options.sliceDetail == .matched { result.matchSliceDetail(to: volume, cut: plane(for: volume)) }
+    return result
   }
 
   private func restored(_ volume: Volume, progress: @escaping (_ done: Int) throws -> Void) throws -> Restoration {
@@ -246,7 +254,7 @@ public struct VolumeRestorer: Sendable {
 /// A restored volume, before it is stored.
 public struct Restoration: Sendable {
   /// Voxel values in the input's unit, `[frames, slices, rows, columns]`; the mean where there were several samples.
-  public let voxels: Tensor
+  public fileprivate(set) var voxels: Tensor
   /// The sample standard deviation of each voxel, from two samples on.
   public let deviation: Tensor?
   /// The voxel value that the network saw as -1.
@@ -255,6 +263,8 @@ public struct Restoration: Sendable {
   public let high: Double
   /// The noise of the input that the network was told, in the input's unit; nil for a network that is told nothing.
   public let noiseLevel: Double?
+  /// The gain that differences of neighbouring slices got; nil where they are as predicted.
+  public fileprivate(set) var sliceDetailGain: Double?
   /// Network evaluations, each of one batch.
   public let evaluations: Int
 }
@@ -264,5 +274,17 @@ extension Restoration {
     self.init(
       voxels: voxels, deviation: deviation, low: scale.input.low, high: scale.input.high,
       noiseLevel: scale.noiseLevel, evaluations: evaluations)
+  }
+
+  /// Sets the differences of slices to what the input without its noise has.
+  fileprivate mutating func matchSliceDetail(to input: Volume, cut plane: SlicingPlane) {
+    var slices = plane.arranged(voxels)
+    // Held once, so that it is changed where it lies.
+    voxels = Tensor(repeating: 0, shape: [0])
+    let gain = SliceDetail.gain(
+      for: slices, of: plane.arranged(input.voxels), noise: noiseLevel ?? NoiseLevel.estimate(input.voxels))
+    slices.amplifySliceDetail(by: gain)
+    voxels = plane.stored(slices)
+    sliceDetailGain = gain
   }
 }

@@ -116,7 +116,7 @@ struct BatchSamplingFlags: ParsableArguments {
       ("--sampler", sampling.sampler != "ddim"), ("--steps", sampling.steps != nil), ("--seed", sampling.seed != "0"),
       ("--samples", sampling.samples != 1), ("--noise-field", sampling.noiseField != .shared),
       ("--plane", sampling.plane != .auto), ("--tile", sampling.tile != nil),
-      ("--slice-factor", sampling.sliceFactor != 2),
+      ("--slice-detail", sampling.sliceDetail != .predicted), ("--slice-factor", sampling.sliceFactor != 2),
       ("--clamp", sampling.clamp != nil), ("--dtype", dtype != .input),
       ("--memory", memory != nil),
       ("--retries", retries != 2), ("--no-report", !report), ("--force", force),
@@ -136,6 +136,7 @@ struct BatchSamplingFlags: ParsableArguments {
     workflow.noiseField = Workflow.NoiseField(rawValue: sampling.noiseField.rawValue) ?? .shared
     workflow.plane = Workflow.Plane(rawValue: sampling.plane.rawValue) ?? .auto
     workflow.tile = sampling.tile
+    workflow.sliceDetail = Workflow.SliceDetail(rawValue: sampling.sliceDetail.rawValue) ?? .predicted
     workflow.sliceFactor = sampling.sliceFactor == 2 ? nil : sampling.sliceFactor
     workflow.clamp = sampling.clamp
     workflow.dtype = Workflow.StoredType(rawValue: dtype.rawValue) ?? .input

@@ -206,6 +206,7 @@ struct RunCommand: AsyncParsableCommand {
     if options.noiseField != .shared { words += ["--noise-field", options.noiseField.rawValue] }
     if let tile = options.tile { words += ["--tile", String(tile)] }
     if options.plane != .auto { words += ["--plane", options.plane.rawValue] }
+    if options.sliceDetail != .predicted { words += ["--slice-detail", options.sliceDetail.rawValue] }
     if options.sliceFactor != 2 { words += ["--slice-factor", String(options.sliceFactor)] }
     if let level = options.noiseLevel { words += ["--noise-level", String(level)] }
     if let clamp = options.clampData { words.append(clamp ? "--clamp" : "--no-clamp") }

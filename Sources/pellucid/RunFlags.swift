@@ -38,6 +38,12 @@ struct SamplingFlags: ParsableArguments {
       valueName: "pixels"))
   var tile: Int?
   @Option(
+    help: """
+      For MR with white noise: differences of neighbouring slices are as predicted, or matched to those of the input without its \
+      noise.
+      """)
+  var sliceDetail = SliceDetail.Choice.predicted
+  @Option(
     help: ArgumentHelp(
       "For super-resolution: steps between slices for one before, 2, 4, 8 or 16.", valueName: "factor"))
   var sliceFactor = 2
@@ -69,7 +75,8 @@ struct SamplingFlags: ParsableArguments {
     let number = UInt64(seed) ?? UInt64.random(in: 0..<1 << 53)
     return SamplingOptions(
       sampler: try Sampler(parsing: sampler), steps: steps, seed: number, samples: samples, noiseField: noiseField,
-      plane: plane, tile: tile, sliceFactor: sliceFactor, noiseLevel: noiseLevel, clampData: clamp)
+      plane: plane, tile: tile, sliceDetail: sliceDetail, sliceFactor: sliceFactor, noiseLevel: noiseLevel,
+      clampData: clamp)
   }
 }
 
@@ -106,4 +113,5 @@ struct ResultFlags: ParsableArguments {
 
 extension ExistingOutput: ExpressibleByArgument {}
 extension NoiseField.Sharing: ExpressibleByArgument {}
+extension SliceDetail.Choice: ExpressibleByArgument {}
 extension SlicingPlane.Choice: ExpressibleByArgument {}

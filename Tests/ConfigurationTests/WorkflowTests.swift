@@ -18,6 +18,7 @@ struct WorkflowTests {
     noiseField: correlated
     plane: coronal
     tile: 256
+    sliceDetail: matched
     sliceFactor: 4
     clamp: false
     dtype: int16
@@ -47,6 +48,7 @@ struct WorkflowTests {
     expected.noiseField = .correlated
     expected.plane = .coronal
     expected.tile = 256
+    expected.sliceDetail = .matched
     expected.sliceFactor = 4
     expected.clamp = false
     expected.dtype = .int16
@@ -80,7 +82,7 @@ struct WorkflowTests {
     ("model: m\nsteps: 1001\n", 2, "1...1000"), ("model: m\nseed: auto\n", 2, "whole number"),
     ("model: m\nseed: -1\n", 2, "0...18446744073709551615"), ("model: m\nsamples: 0\n", 2, "1...1000"),
     ("model: m\nnoiseField: common\n", 2, "shared, correlated, independent"),
-    ("model: m\nsliceFactor: 3\n", 2, "2, 4, 8 or 16"),
+    ("model: m\nsliceFactor: 3\n", 2, "2, 4, 8 or 16"), ("model: m\nsliceDetail: on\n", 2, "predicted, matched"),
     ("model: m\nclamp: 2\n", 2, "true or false"), ("model: m\ndtype: uint8\n", 2, "input, float32, int16"),
     ("model: m\nreport: maybe\n", 2, "true or false"), ("model: m\nviewer: 1\n", 2, "true or false"),
     ("model: m\nforce: [true]\n", 2, "true or false"), ("model: m\nmemory: much\n", 2, "8G"),

@@ -42,6 +42,12 @@ struct ManifestSchemaTests {
         try manifest(
           scene, scene.run(scan, to: "e.nii", "--plane", "all-if-cubic", "--tile", "64", "--steps", "1"),
           at: "e.manifest.json"))
+      try TinyModel.write(to: scene.folder.appendingPathComponent("mr.safetensors")) { $0.envelope.modality = "MR" }
+      files.append(
+        try manifest(
+          scene,
+          ["run", scan, "-o", scene.output("f.nii"), "--model", "mr.safetensors", "--steps", "1", "--force"]
+            + ["--slice-detail", "matched"], at: "f.manifest.json"))
       let noise = try scene.input("noise.nii", NIfTIBytes([24, 20, 2], float: { i, _, _ in Float(i % 5) - 2 }).data)
       files.append(try manifest(scene, scene.run(scan, to: "c.nii", "--noise", noise), at: "c.manifest.json"))
       try TinyModel.write(to: scene.folder.appendingPathComponent("png.safetensors")) { $0.intensity = .fullRange }
@@ -63,7 +69,7 @@ struct ManifestSchemaTests {
       for file in files { #expect(found[file.path] == [], "\(file.lastPathComponent)") }
       let first = try object(files[0])
       let units = try files.map { (try object($0)["qc"] as? [String: Any])?["unit"] as? String }
-      #expect(units == ["HU", "HU", "HU", "HU", "a.u.", "HU"], "a PNG's grey levels are no HU")
+      #expect(units == ["HU", "HU", "HU", "a.u.", "HU", "a.u.", "HU"], "a PNG's grey levels are no HU")
       let environment = first["environment"] as? [String: Any]
       let slurm = environment?["slurm"] as? [String: Int]
       #expect(slurm == ["job": 17, "arrayTask": 4, "restarts": 1])

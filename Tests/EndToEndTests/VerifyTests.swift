@@ -1,5 +1,7 @@
 import DurableFiles
 import Foundation
+import Models
+import Provenance
 import Testing
 
 @Suite("verify finds whatever is not as its manifest says, and changes nothing")
@@ -99,6 +101,34 @@ struct VerifyTests {
       }
       #expect(try findings.results.compactMap(\.job) == cases(tree).map(\.lastPathComponent))
       #expect(try state(scene.outputs) == before)
+    }
+  }
+
+  @Test("a result in three planes with matched slice detail is made again as its manifest says")
+  func parameters() throws {
+    try Scene.with { scene in
+      try TinyModel.write(to: scene.model) {
+        $0.envelope.modality = "MR"
+        // Hardly anything is left of differences: they lack what can be given back.
+        $0.prediction = PredictionRecord(kind: .data, skip: .none, residualScale: 0.1, clampData: true)
+      }
+      let scan = NIfTIBytes([24, 20, 12], spacing: [1, 1, 1]) { i, j, k in
+        100 * (5 * i % 7 + 3 * j % 5 + 7 * k % 6) - 700
+      }
+      _ = try scene.input("scan.nii", scan.data)
+      let tree = scene.outputs.appendingPathComponent("tree")
+      let batch = try scene.execute(
+        [
+          "batch", scene.inputs.path, "-o", tree.path, "--model", scene.model.path, "--steps", "1", "--no-report",
+          "--quiet",
+        ]
+          + ["--plane", "all-if-cubic", "--slice-detail", "matched", "--force"])
+      try #require(batch.exitCode == 0, "\(batch.standardError)")
+      let job = try #require(try cases(tree).first?.lastPathComponent)
+      let record = try Manifest.read(manifest(tree, job))
+      #expect(try #require(record.qc.metrics["sliceDetailGain"]) > 0 && record.qc.slicing?.plane == "all")
+      let (code, findings) = try verify(scene, tree, ["--rerun"])
+      #expect(code == 0 && findings.results.map(\.rerun) == ["identical"])
     }
   }
 

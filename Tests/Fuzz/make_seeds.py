@@ -259,6 +259,7 @@ sampler: pfdiff-1_1
 sliceFactor: 2
 tile: 256
 plane: all
+sliceDetail: matched
 noiseField: correlated
 memory: 4G
 priority: 0

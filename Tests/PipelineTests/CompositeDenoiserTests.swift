@@ -107,6 +107,46 @@ private struct MeanDenoiser: Denoiser {
     }
   }
 
+  @Test("slice detail is matched across the plane that the volume is cut in, however it is stored")
+  func sliceDetail() throws {
+    // Columns are the long side of a voxel: they are the slices.
+    let (columns, rows, slices) = (12, 16, 16)
+    // A sum of what depends on one coordinate each has no third-order detail: no noise is found in it.
+    let values = (0..<slices * rows * columns).map { i -> Float in
+      let (x, y, z) = (i % columns, i / columns % rows, i / columns / rows)
+      return Float(100 * (7 * x % 5) + 90 * (3 * y % 7) + 110 * (5 * z % 6)) - 740
+    }
+    let volume = testVolume(values, columns: columns, rows: rows, slices: slices, spacing: [3, 1, 1])
+    for plane in [SlicingPlane.Choice.auto, .axial] {
+      // Everything halved: its differences are a quarter.
+      func made(_ detail: SliceDetail.Choice) throws -> Restoration {
+        try restored(volume, SamplingOptions(steps: 1, plane: plane, sliceDetail: detail)) {
+          ClosedFormDenoiser(clean: .linearCombination([(0.5, $0)]))
+        }.result
+      }
+      let (predicted, matched) = (try made(.predicted), try made(.matched))
+      let gain = try #require(matched.sliceDetailGain)
+      #expect(predicted.sliceDetailGain == nil && gain > 0)
+      let cut = SlicingPlane(plane, for: volume)
+      #expect(cut.axis == (plane == .auto ? 0 : 2))
+      var expected = cut.arranged(predicted.voxels)
+      expected.amplifySliceDetail(by: gain)
+      expectEqual(matched.voxels.values, cut.stored(expected).values)
+    }
+  }
+
+  @Test("slice detail is not matched where the input is no more than the truth with white noise")
+  func sliceDetailRefused() throws {
+    let card = testCard(envelope: InputEnvelope(modality: "CT"))
+    for card in [card, testCard(task: .translate), testCard(task: .superResolve, conditions: 2)] {
+      #expect {
+        try VolumeRestorer(card: card, options: SamplingOptions(sliceDetail: .matched), batch: 1) {
+          ClosedFormDenoiser(clean: $0)
+        }
+      } throws: { ($0 as? PipelineError)?.kind == .usage }
+    }
+  }
+
   @Test("three planes of thick slices, or of models that make slices, are refused")
   func refusals() throws {
     let thick = testVolume(scrambled(8 * 8 * 4), columns: 8, rows: 8, slices: 4, spacing: [1, 1, 3])

@@ -41,20 +41,22 @@ class Task:
     scans: tuple  # (scan, where its baselines are tuned); for a translation (input, truth)
     shown: tuple  # scan, level and most slices of consistency, acceleration and calibration
     window: tuple = None  # None: 0 to the truth's 99.9th percentile
-    shipped: tuple = ()  # how its workflow samples, name and flags, where that is not `ddim`
+    ways: tuple = ()  # how its workflow samples, name and flags, where that is not `ddim`; then what else is worth a row
 
     @property
     def rician(self):
         return self.name == "mr-denoise"
 
 
+THREE_PLANES = ("--sampler", "pfdiff-3_2", "--plane", "all-if-cubic")
 DEMONSTRATION = " (a demonstration on a simulation of one head; it says nothing about patients)"
 TASKS = [
     Task("ct-denoise", "denoise", "Low-dose CT", "HU", (0.25, 0.1), "dose", ((LUNG, LUNG), (LIDC, LIDC)),
          (LUNG, 0.1, 6), (-1000.0, 1000.0)),
     Task("mr-denoise", "denoise", "Noise of magnitude MR", "grey values", (0.03, 0.06, 0.12), "sigma",
          ((COLIN, COLIN), (PHILIPS, COLIN)), (PHILIPS, 0.06, 16),
-         shipped=(("pfdiff-3_2, three planes", ("--sampler", "pfdiff-3_2", "--plane", "all-if-cubic")),)),
+         ways=(("pfdiff-3_2, three planes, slice detail matched", (*THREE_PLANES, "--slice-detail", "matched")),
+               ("pfdiff-3_2, three planes", THREE_PLANES))),
     Task("mr-superres", "super-resolve", "Slices between the slices of head MR", "grey values", (2, 4), "factor",
          ((COLIN, COLIN), (PHILIPS_WHOLE, COLIN)), (PHILIPS_WHOLE, 2, 16)),
     Task("mr-t1-to-t2", "translate", "T2 contrast from T1" + DEMONSTRATION, "grey values", (None,), "",

@@ -42,7 +42,9 @@ class Experiments:
         rows = []
         ways = [(f"{field} noise", ["--noise-field", field]) for field in FIELDS]
         ways += [("mean of 4, shared noise", ["--samples", 4]), ("three planes, shared noise", ["--plane", "all"]),
-                 ("three planes, independent noise", ["--plane", "all", "--noise-field", "independent"])]
+                 ("three planes, independent noise", ["--plane", "all", "--noise-field", "independent"]),
+                 ("shared noise, slice detail matched", ["--slice-detail", "matched"]),
+                 ("three planes, shared noise, slice detail matched", ["--plane", "all", "--slice-detail", "matched"])]
         for name, flags in ways:
             rows += self.row(self.model, self.case, name, flags)
         alone = self.others("2d")

@@ -20,6 +20,13 @@ def object_psnr(image, truth, threshold):
     return float(-10 * numpy.log10(max(numpy.mean((image[inside] - truth[inside]) ** 2), 1e-12)))
 
 
+def object_slice_difference(image, truth, threshold):
+    """Mean squared difference of neighbouring slices over the truth's, of voxels in which the truth shows something twice."""
+    inside = (truth[:, :, 1:] > threshold) & (truth[:, :, :-1] > threshold)
+    energies = [numpy.mean(numpy.diff(volume, axis=2)[inside] ** 2) for volume in (image, truth)]
+    return float(energies[0] / max(energies[1], 1e-12))
+
+
 def ring_correlation(image, truth):
     """Fourier ring correlation in-plane, mean over slices: (frequencies as shares of Nyquist, correlations)."""
     rows, columns = image.shape[:2]
@@ -84,12 +91,14 @@ class Measures:
         whole = found if case.made is None else self.workshop.compare(output.path, case.truth, case.window)
         units = [volumes.to_unit(volumes.read(path), case.window) for path in (image, truth)]
         stacks = [volumes.to_unit(volumes.read(path), case.window) for path in (output.path, case.truth)]
+        shows = OBJECT_FROM.get(case.task.name, 0.1)
         across = None if volumes.read(case.truth).shape[2] < LEAST_SLICES else self.agreement(
             line_correlation, case, output.path, case.truth)
-        return {"psnr": found["psnr"], "objectPsnr": object_psnr(*units, OBJECT_FROM.get(case.task.name, 0.1)),
+        return {"psnr": found["psnr"], "objectPsnr": object_psnr(*units, shows),
                 "ssim": found.get("ssim"), "meanAbsoluteError": found["meanAbsoluteError"],
                 "sharpness": found["sharpness"], "edgeRetention": found["edgeRetention"],
                 "sliceDifference": whole.get("sliceDifference"), "errorFlicker": whole.get("errorFlicker"),
+                "objectSliceDifference": object_slice_difference(*stacks, shows) if stacks[0].shape[2] > 1 else None,
                 "sliceError": slice_error(*stacks) if stacks[0].shape[2] > 1 else None,
                 "resolved": self.agreement(ring_correlation, case, image, truth), "resolvedAcross": across,
                 "seconds": output.seconds, "evaluations": self.workshop.compare(

@@ -36,6 +36,8 @@ sys.path.append(os.path.join(HERE, "..", "bench"))
 import machine
 
 BASELINES = {"denoise": Denoisers, "super-resolve": Interpolations, "translate": Regressions}
+# What can be measured anew by itself, without the cases.
+PARTS = ("consistency", "acceleration", "thousand", "calibration")
 # How Pellucid is run for the tables, beside what the task's shipped workflow does.
 SAMPLERS = [("ddim", []), ("pfdiff-1_1", ["--sampler", "pfdiff-1_1"])]
 
@@ -53,6 +55,8 @@ def parse():
                         "a folder in --work)")
     parser.add_argument("--only", action="append", metavar="TASK", choices=[task.name for task in cases.TASKS],
                         help="only this task; the page keeps the others' figures")
+    parser.add_argument("--part", action="append", choices=PARTS,
+                        help="only this closer look; the other figures of the task stay")
     parser.add_argument("--quick", action="store_true", help="few slices, the strongest level: to see that it works")
     parser.add_argument("--threads", type=int, default=machine.threads(), help="default: one per processor")
     options = parser.parse_args()
@@ -83,10 +87,19 @@ class Measurement:
         if self.model is None:
             return
         # The first one is how the task's workflow does it: by that it is judged.
-        for place, (method, flags) in enumerate([*self.task.shipped, *SAMPLERS]):
+        for place, (method, flags) in enumerate([*self.task.ways, *SAMPLERS]):
             output = self.workshop.restore(self.model, case, *flags)
             spread = self.measures.spread(self.model, case, *flags) if place == 0 else None
             yield self.row(case, method, "pellucid", output, {"options": list(map(str, flags))}, spread=spread)
+
+    def parts(self, wanted):
+        """Closer looks by name; without those that there is nothing for."""
+        closer = experiments.Experiments(self.workshop, self.preparation, self.measures, self.model, self.task, self.others)
+        looks = {"consistency": closer.consistency, "acceleration": closer.acceleration, "thousand": closer.thousand}
+        if self.task.kind == "denoise":
+            looks["calibration"] = closer.calibration
+        found = {name: looks[name]() for name in wanted if name in looks}
+        return {name: look for name, look in found.items() if look is not None}
 
     def whole(self):
         found = [{"name": case.name, "scan": case.scan.file, "level": case.level, "slices": case.slices,
@@ -95,14 +108,7 @@ class Measurement:
         result = {"heading": self.task.heading, "kind": self.task.kind, "unit": self.task.unit, "cases": found,
                   "model": self.model and {"name": self.model.name, "sha256": self.model.sha256, "sees": self.model.sees}}
         if self.model is not None:
-            closer = experiments.Experiments(self.workshop, self.preparation, self.measures, self.model, self.task,
-                                             self.others)
-            result |= {"consistency": closer.consistency(), "acceleration": closer.acceleration()}
-            thousand = closer.thousand()
-            if thousand is not None:
-                result["thousand"] = thousand
-            if self.task.kind == "denoise":
-                result["calibration"] = closer.calibration()
+            result |= self.parts(PARTS)
         return result | {"verdicts": verdicts.judge(self.task.name, result)}
 
 
@@ -139,13 +145,21 @@ def measure(options, pool):
         try:
             def others(ending):
                 return options.others and Model.find(options.others, f"{task.name}-{ending}", workshop.digest)
-            whole = Measurement(task, workshop, preparation, model, others, pool).whole()
+            measurement = Measurement(task, workshop, preparation, model, others, pool)
+            if options.part:
+                known = results["tasks"].get(task.name, {})
+                if model is None or (known.get("model") or {}).get("sha256") != model.sha256:
+                    sys.exit(f"{task.name}: the other figures are not of this model; measure the task without --part")
+                parts = measurement.parts(options.part)
+                whole = known | {name: look | {"made": before} for name, look in parts.items()}
+            else:
+                whole = measurement.whole() | {"made": before}
         except Refused as refusal:
             # Hours may lie before the next task: it is measured all the same.
             say(f"{task.name}: left out, because pellucid refused: {refusal}")
             failures.append(task.name)
             continue
-        results["tasks"][task.name] = whole | {"made": before}
+        results["tasks"][task.name] = whole
         # After every task: what was measured is there even if the next one fails.
         results["tasks"] = {one.name: results["tasks"][one.name] for one in cases.TASKS if one.name in results["tasks"]}
         with open(path + ".new", "w", encoding="utf-8") as file:

@@ -1,0 +1,100 @@
+import TensorCore
+import Testing
+import Transforms
+
+@Suite("Differences of neighbouring slices") struct SliceDetailTests {
+  private static let shape = [1, 40, 24, 24]
+
+  /// 100 and waves along the stack, of 3 to 20 slices and another phase in each pixel.
+  private func anatomy() -> Tensor {
+    let waves = PhiloxRandomSource(seed: 3, stream: 0).normal(shape: [1, 2, 24, 24]).values
+    let pixels = 24 * 24
+    return Tensor(
+      (0..<40 * pixels).map { i in
+        let (z, pixel) = (Float(i / pixels), i % pixels)
+        let length: Float = 3 + 17 * Float(pixel) / Float(pixels)
+        return 100 + 10 * waves[pixel] * sinCurve(6.2832 * z / length + 3 * waves[pixels + pixel])
+      }, shape: Self.shape)
+  }
+
+  /// A parabola of period 2π between -1 and 1: smooth enough for anatomy.
+  private func sinCurve(_ phase: Float) -> Float {
+    let turn = phase / 6.283_185
+    let part = turn - turn.rounded(.down)
+    return part < 0.5 ? 16 * part * (0.5 - part) : -16 * (part - 0.5) * (1 - part)
+  }
+
+  private func noise(_ sigma: Float) -> Tensor {
+    var out = PhiloxRandomSource(seed: 9, stream: 1).normal(shape: Self.shape)
+    out.withUnsafeMutableBuffer { for i in $0.indices { $0[i] *= sigma } }
+    return out
+  }
+
+  private func differences(_ x: Tensor) -> Double {
+    let (values, pixels) = (x.values, x.shape[2] * x.shape[3])
+    return (0..<values.count - pixels).reduce(0) { sum, i in
+      let change = Double(values[i + pixels] - values[i])
+      return sum + change * change
+    }
+  }
+
+  /// With a quarter less of each voxel, and an eighth more of both its neighbours along the stack.
+  private func smoothed(_ x: Tensor) -> Tensor {
+    var out = x
+    out.amplifySliceDetail(by: -0.5)
+    return out
+  }
+
+  @Test(
+    "a smoothed stack gets back the energy that the noisy one has without its noise", arguments: [0, 2, 5] as [Float])
+  func matched(sigma: Float) {
+    let (truth, noise) = (anatomy(), noise(sigma))
+    let input = Tensor.linearCombination([(1, truth), (1, noise)])
+    var result = smoothed(truth)
+    let before = differences(result) / differences(truth)
+    let gain = SliceDetail.gain(for: result, of: input, noise: Double(sigma))
+    let blurred = result
+    result.amplifySliceDetail(by: gain)
+    #expect(before < 0.8 && gain > 0.1 && gain < SliceDetail.largestGain)
+    // But for the extremes, which are kept; against the truth with the chance in the sum of the squares of noise.
+    let wanted = differences(input) - 2 * Double(sigma) * Double(sigma) * Double(39 * 24 * 24)
+    #expect(abs(differences(result) / wanted - 1) < 2e-3)
+    #expect(abs(differences(result) / differences(truth) - 1) < (sigma > 0 ? 0.05 : 2e-3))
+    func error(_ x: Tensor) -> Double {
+      Tensor.linearCombination([(1, x), (-1, truth)]).values.reduce(0) { $0 + Double($1) * Double($1) }
+    }
+    #expect(error(result) < error(blurred))
+  }
+
+  @Test("the gain weighs a slice against its neighbours, and no voxel leaves the range that was there") func weights() {
+    var stack = Tensor([8, 0, 4, 0, -8, 0], shape: [2, 3, 1, 1])
+    stack.amplifySliceDetail(by: 0.5)
+    // 8 + ½(16 − 8 − 0)/4, at the ends with the end itself for what is missing; the other frame for itself.
+    #expect(stack.values == [8, -1.5, 4.5, 1, -8, 1])
+    var rising = Tensor([1, 2, 3, 4], shape: [1, 4, 1, 1])
+    rising.amplifySliceDetail(by: 1)
+    #expect(rising.values == [1, 2, 3, 4])
+  }
+
+  @Test("nothing is added where nothing is missing, told from the noise, or bright") func nothing() {
+    let truth = anatomy()
+    #expect(SliceDetail.gain(for: truth, of: truth, noise: 0) == 0)
+    #expect(SliceDetail.gain(for: truth, of: smoothed(truth), noise: 0) == 0)
+    #expect(SliceDetail.gain(for: smoothed(truth), of: truth, noise: 20) == 0)
+    let slice = truth.reshaped([40, 1, 24, 24])
+    #expect(SliceDetail.gain(for: slice, of: slice, noise: 0) == 0)
+    // What is beside the object must not count: noise in the air of one in eight voxels.
+    var (input, result) = (truth, smoothed(truth))
+    let clean = SliceDetail.gain(for: result, of: input, noise: 0)
+    for i in 0..<input.count where i % 24 < 3 {
+      input.withUnsafeMutableBuffer { $0[i] = Float(i % 7) }
+      result.withUnsafeMutableBuffer { $0[i] = 3 }
+    }
+    #expect(abs(SliceDetail.gain(for: result, of: input, noise: 0) - clean) < 0.03)
+    // A flat result has no detail that could be amplified; one that is nearly flat not without end.
+    let flat = Tensor(repeating: 100, shape: Self.shape)
+    #expect(SliceDetail.gain(for: flat, of: truth, noise: 0) == 0)
+    let faint = Tensor.linearCombination([(0.9, flat), (0.1, truth)])
+    #expect(SliceDetail.gain(for: faint, of: truth, noise: 0) == SliceDetail.largestGain)
+  }
+}
