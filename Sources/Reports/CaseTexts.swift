@@ -15,6 +15,7 @@ struct CaseTexts {
     if let sampler = parameter("sampler") { parts.append("sampler \(sampler)") }
     if let count = parameter("evaluations") { parts.append("\(count) network evaluations per slice\(inPlanes)") }
     if let count = parameter("samples"), count != "1" { parts.append("mean of \(count) samples") }
+    if let sliceGain { parts.append("differences of slices matched to the scan's, gain \(sliceGain)") }
     if parameter("task") == "super-resolve" {
       parts.append("\(parameter("sliceFactor") ?? "2") times the slices; before: linear interpolation")
     }
@@ -22,6 +23,9 @@ struct CaseTexts {
   }
 
   private var inPlanes: String { manifest.qc.slicing?.plane == "all" ? " in each of three planes" : "" }
+
+  /// The gain of slices' differences where they were not left as predicted.
+  private var sliceGain: String? { manifest.qc.metrics["sliceDetailGain"].map { String(format: "%.2f", $0) } }
 
   /// What to write into a paper's methods and references.
   var citation: String {
@@ -31,7 +35,9 @@ struct CaseTexts {
       + "\(manifest.model.version) (SHA-256 \(manifest.model.weightsSha256.prefix(16))), sampler \(sampler), "
       + "\(parameter("evaluations") ?? "?") network evaluations per slice\(inPlanes), "
       + "\(parameter("samples") ?? "1") sample(s), seed "
-      + "\(manifest.rng.seed). Derived images; research use only.\n\n"
+      + "\(manifest.rng.seed). "
+      + (sliceGain.map { "Differences of slices were matched to the scan's, gain \($0). " } ?? "")
+      + "Derived images; research use only.\n\n"
     text += """
       H. Jiang, M. Imran, T. Zhang, Y. Zhou, M. Liang, K. Gong, W. Shao. Fast-DDPM: Fast Denoising Diffusion \
       Probabilistic Models for Medical Image-to-Image Generation. arXiv:2405.14802.

@@ -51,6 +51,17 @@ import Volumes
     #expect(count("arXiv:", in: try text(testPage(manifest: try testManifest(sampler: sampler)))) == papers)
   }
 
+  @Test("three planes and a gain of slices' differences stand on the page and in what is to be cited")
+  func composition() throws {
+    var manifest = try testManifest()
+    let plain = try text(testPage(manifest: manifest))
+    manifest.qc.slicing = SlicingRecord(plane: "all", axis: 2)
+    manifest.qc.metrics["sliceDetailGain"] = 0.625
+    let page = try text(testPage(manifest: manifest))
+    #expect(count("in each of three planes", in: page) == 2 && !plain.contains("three planes"))
+    #expect(count("matched to the scan&#39;s, gain 0.6", in: page) == 2 && !plain.contains("gain 0.6"))
+  }
+
   @Test("remarks are listed and mark the input as outside; without any there is no list")
   func remarks() throws {
     let page = try text(testPage(manifest: try testManifest(flags: ["W-ENVELOPE: slice spacing <9> mm"])))
