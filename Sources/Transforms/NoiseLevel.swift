@@ -2,6 +2,9 @@ public import TensorCore
 
 /// The noise level of a magnitude image, for networks that are told it.
 public enum NoiseLevel {
+  /// Share of the range from which on a voxel is bright.
+  static let bright = 0.25
+
   /// Standard deviation of white noise in the bright part of a volume `[frames, slices, rows, columns]`, in its unit.
   ///
   /// The median over 2 × 2 × 2 blocks of the magnitude of the third-order Haar detail, divided by 0.6745 (Donoho and
@@ -15,7 +18,7 @@ public enum NoiseLevel {
     let depth = min(2, slices)
     guard rows > 1, columns > 1, voxels.count > 0 else { return 0 }
     let ends = Percentiles.of(voxels, at: [0, 99.9])
-    let threshold = Float(ends[0] + (ends[1] - ends[0]) / 4)
+    let threshold = Float(ends[0] + bright * (ends[1] - ends[0]))
     let corners = (0..<depth).flatMap { z in
       [(0, 0), (0, 1), (1, 0), (1, 1)].map { y, x in
         (offset: (z * rows + y) * columns + x, sign: Float((x + y + z) % 2 == 0 ? 1 : -1))

@@ -5,7 +5,8 @@ public import TensorCore
 /// A conditional mean lacks the detail that cannot be known, and a mean over three planes lacks more. Of all results with
 /// the truth's energy, the one nearest to the conditional mean is, for Gaussian signals, that mean with a gain
 /// (Freirich, Michaeli and Meir 2021, section 4): here x + k·(x − Lx), where L weighs a slice by ½ and its neighbours by ¼.
-/// The energy to be met needs no truth: white noise of variance σ² adds 2σ² to the mean squared difference of two slices.
+/// The energy to be met needs no truth: what white noise adds to the mean squared difference of two slices is known, and
+/// 2σ² where the signal is strong.
 public enum SliceDetail {
   /// What becomes of the differences.
   public enum Choice: String, Sendable, CaseIterable {
@@ -20,23 +21,48 @@ public enum SliceDetail {
   /// Fewer pairs of bright voxels than this say nothing of a stack.
   private static let leastPairs = 1000
 
-  /// The gain k in 0...1.5 for a result `[frames, slices, rows, columns]` of an input whose white noise has the standard
-  /// deviation `noise`, all in one unit.
+  /// The gain k in 0...1.5 for a result `[frames, slices, rows, columns]` of a magnitude image with white noise, whose
+  /// `NoiseLevel.estimate` is `noise`, all in one unit.
   ///
-  /// Only pairs of voxels count whose mean in the result exceeds a quarter of the way from the input's smallest value to
-  /// its 99.9th percentile, where the noise of a magnitude image is nearly Gaussian (see `NoiseLevel`). 0 for single slices,
-  /// and where differences do not fall short.
+  /// Only pairs of voxels count whose mean in the result exceeds a tenth of the way from the input's smallest value to its
+  /// 99.9th percentile: air that was cut out has no noise. 0 for single slices, and where differences do not fall short.
   public static func gain(for result: Tensor, of input: Tensor, noise: Double) -> Double {
     precondition(result.shape == input.shape && result.shape.count == 4, "voxels are [frames, slices, rows, columns]")
     guard result.shape[1] > 1, result.count > 0 else { return 0 }
     let ends = Percentiles.of(input, at: [0, 99.9])
-    let sums = Sums(result, input, brighterThan: Float(ends[0] + (ends[1] - ends[0]) / 4))
+    func value(_ share: Double) -> Float { Float(ends[0] + share * (ends[1] - ends[0])) }
+    let sigma = channelNoise(noise, measuredIn: result, brighterThan: value(NoiseLevel.bright))
+    let sums = Sums(result, input, RicianMoments(sigma: sigma), brighterThan: value(0.1))
     guard sums.pairs >= leastPairs else { return 0 }
     // |Δx + kΔh|² = |Δx|² + 2k ΔxΔh + k²|Δh|² with h = x − Lx, solved for what the noise leaves of |Δy|².
-    let lack = sums.input - 2 * noise * noise * Double(sums.pairs) - sums.result
+    let lack = sums.input - sums.noise - sums.result
     guard lack > 0, sums.detail > 0 else { return 0 }
     let root = (sums.product * sums.product + sums.detail * lack).squareRoot()
     return min((root - sums.product) / sums.detail, largestGain)
+  }
+
+  /// The σ of both channels that leads to a standard deviation `noise` of magnitudes, mean over a volume's bright voxels.
+  ///
+  /// A fixed point as Koay and Basser's (2006), for all brightnesses of a volume together.
+  private static func channelNoise(_ noise: Double, measuredIn voxels: Tensor, brighterThan threshold: Float) -> Double
+  {
+    let highest = voxels.withUnsafeBuffer { $0.max() } ?? threshold
+    guard noise > 0, highest > threshold, highest.isFinite else { return noise }
+    var counts = [Double](repeating: 0, count: 256)
+    let perBin = (highest - threshold) / 256
+    voxels.withUnsafeBuffer { values in
+      for value in values where value > threshold { counts[min(Int((value - threshold) / perBin), 255)] += 1 }
+    }
+    let total = counts.reduce(0, +)
+    var sigma = noise
+    for _ in 0..<8 {
+      let moments = RicianMoments(sigma: sigma)
+      let variances = counts.indices.map {
+        counts[$0] * moments.variance(of: Double(threshold + (Float($0) + 0.5) * perBin))
+      }
+      sigma *= noise / (variances.reduce(0, +) / total).squareRoot()
+    }
+    return sigma
   }
 
   /// Sums over pairs of voxels in neighbouring slices.
@@ -44,10 +70,12 @@ public enum SliceDetail {
     private(set) var pairs = 0
     /// Squared differences of the input, of the result, and of the result's detail.
     private(set) var input = 0.0, result = 0.0, detail = 0.0
+    /// What noise has added to those of the input.
+    private(set) var noise = 0.0
     /// Differences of the result times those of its detail.
     private(set) var product = 0.0
 
-    init(_ result: Tensor, _ input: Tensor, brighterThan threshold: Float) {
+    init(_ result: Tensor, _ input: Tensor, _ moments: RicianMoments, brighterThan threshold: Float) {
       let (slices, pixels) = (result.shape[1], result.shape[2] * result.shape[3])
       result.withUnsafeBuffer { x in
         input.withUnsafeBuffer { y in
@@ -56,7 +84,7 @@ public enum SliceDetail {
               let first = (frame * slices + slice) * pixels
               // Beyond the first and the last slice the stack goes on as it ends.
               add(
-                x, y, first..<first + pixels, before: slice > 0 ? -pixels : 0, next: pixels,
+                x, y, moments, first..<first + pixels, before: slice > 0 ? -pixels : 0, next: pixels,
                 after: slice + 2 < slices ? 2 * pixels : pixels, threshold)
             }
           }
@@ -66,7 +94,8 @@ public enum SliceDetail {
 
     /// Adds the pairs of a slice's voxels with those of the `next` one.
     private mutating func add(
-      _ x: UnsafeBufferPointer<Float>, _ y: UnsafeBufferPointer<Float>, _ slice: Range<Int>, before: Int, next: Int,
+      _ x: UnsafeBufferPointer<Float>, _ y: UnsafeBufferPointer<Float>, _ moments: RicianMoments, _ slice: Range<Int>,
+      before: Int, next: Int,
       after: Int, _ threshold: Float
     ) {
       for voxel in slice where x[voxel] + x[voxel + next] > 2 * threshold {
@@ -77,6 +106,7 @@ public enum SliceDetail {
         let inputChange = Double(y[voxel + next] - y[voxel])
         pairs += 1
         input += inputChange * inputChange
+        noise += moments.excess(of: Double(x[voxel]), Double(x[voxel + next]))
         result += change * change
         detail += detailChange * detailChange
         product += change * detailChange
