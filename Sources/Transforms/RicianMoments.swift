@@ -28,7 +28,7 @@ struct RicianMoments {
     guard signal < 8 * sigma else {
       let share = sigma > 0 ? sigma / signal : 0
       let square = share * share
-      return signal * (1 + square / 2 * (1 + square / 4 * (1 + 1.5 * square)))
+      return signal * (1 + square / 2 * (1 + square / 4))
     }
     let place = signal / sigma * Double(Self.perUnit)
     let below = min(Int(place), Self.table.count - 2)

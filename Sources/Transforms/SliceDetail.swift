@@ -38,7 +38,8 @@ public enum SliceDetail {
     let lack = sums.input - sums.noise - sums.result
     guard lack > 0, sums.detail > 0 else { return 0 }
     let root = (sums.product * sums.product + sums.detail * lack).squareRoot()
-    return min((root - sums.product) / sums.detail, largestGain)
+    let gain = (root - sums.product) / sums.detail
+    return gain.isFinite ? min(gain, largestGain) : 0
   }
 
   /// The σ of both channels that leads to a standard deviation `noise` of magnitudes, mean over a volume's bright voxels.

@@ -1,6 +1,7 @@
 import TensorCore
 import Testing
-import Transforms
+
+@testable import Transforms
 
 @Suite("Differences of neighbouring slices") struct SliceDetailTests {
   private static let shape = [1, 40, 24, 24]
@@ -66,6 +67,28 @@ import Transforms
     #expect(error(result) < error(blurred))
   }
 
+  @Test(
+    "magnitudes: where the noise of weak signals is not what it is of strong ones, too", arguments: [6, 12] as [Float])
+  func magnitudes(sigma: Float) {
+    var truth = anatomy()
+    // From a fifth of the brightest on: at σ = 12 hardly more than the noise.
+    truth.withUnsafeMutableBuffer { for i in $0.indices { $0[i] *= Float(20 + i % 24 * 3) / 90 } }
+    let (real, imaginary) = (noise(sigma), PhiloxRandomSource(seed: 9, stream: 2).normal(shape: Self.shape))
+    let input = Tensor(
+      zip(zip(truth.values, real.values), imaginary.values).map {
+        ((($0.0 + $0.1) * ($0.0 + $0.1)) + sigma * sigma * $1 * $1).squareRoot()
+      }, shape: Self.shape)
+    var result = smoothed(truth)
+    let before = differences(result) / differences(truth)
+    // What `NoiseLevel` finds where anatomy is smooth: the deviation of the magnitudes of bright voxels.
+    let ends = Percentiles.of(input, at: [0, 99.9])
+    let bright = truth.values.map(Double.init).filter { $0 > ends[0] + (ends[1] - ends[0]) / 4 }
+    let moments = RicianMoments(sigma: Double(sigma))
+    let variance = bright.map(moments.variance).reduce(0, +) / Double(bright.count)
+    result.amplifySliceDetail(by: SliceDetail.gain(for: result, of: input, noise: variance.squareRoot()))
+    #expect(before < 0.8 && abs(differences(result) / differences(truth) - 1) < 0.06)
+  }
+
   @Test("the gain weighs a slice against its neighbours, and no voxel leaves the range that was there") func weights() {
     var stack = Tensor([8, 0, 4, 0, -8, 0], shape: [2, 3, 1, 1])
     stack.amplifySliceDetail(by: 0.5)
@@ -96,5 +119,13 @@ import Transforms
     #expect(SliceDetail.gain(for: flat, of: truth, noise: 0) == 0)
     let faint = Tensor.linearCombination([(0.9, flat), (0.1, truth)])
     #expect(SliceDetail.gain(for: faint, of: truth, noise: 0) == SliceDetail.largestGain)
+    // Results that are no numbers are refused later on, and must get there.
+    for wrong in [Float.infinity, -.infinity, .nan] {
+      var broken = smoothed(truth)
+      broken.withUnsafeMutableBuffer { $0[700] = wrong }
+      let gain = SliceDetail.gain(for: broken, of: truth, noise: 1)
+      broken.amplifySliceDetail(by: gain)
+      #expect((0...SliceDetail.largestGain).contains(gain) && !broken.values[700].isFinite)
+    }
   }
 }
