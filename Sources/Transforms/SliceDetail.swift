@@ -4,7 +4,7 @@ public import TensorCore
 ///
 /// A conditional mean lacks the detail that cannot be known, and a mean over three planes lacks more. Of all results with
 /// the truth's energy, the one nearest to the conditional mean is, for Gaussian signals, that mean with a gain
-/// (Freirich, Michaeli and Meir 2021, section 4): here x + k·(x − Lx), where L weighs a slice by ½ and its neighbours by ¼.
+/// (Freirich, Michaeli and Meir 2021): here x + k·(x − Lx), where L weighs a slice by ½ and its neighbours by ¼.
 /// The energy to be met needs no truth: what white noise adds to the mean squared difference of two slices is known, and
 /// 2σ² where the signal is strong.
 public enum SliceDetail {
@@ -48,9 +48,9 @@ public enum SliceDetail {
   private static func channelNoise(_ noise: Double, measuredIn voxels: Tensor, brighterThan threshold: Float) -> Double
   {
     let highest = voxels.withUnsafeBuffer { $0.max() } ?? threshold
-    guard noise > 0, highest > threshold, highest.isFinite else { return noise }
-    var counts = [Double](repeating: 0, count: 256)
     let perBin = (highest - threshold) / 256
+    guard noise > 0, perBin > 0, perBin.isFinite else { return noise }
+    var counts = [Double](repeating: 0, count: 256)
     voxels.withUnsafeBuffer { values in
       for value in values where value > threshold { counts[min(Int((value - threshold) / perBin), 255)] += 1 }
     }

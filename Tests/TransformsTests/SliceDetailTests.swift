@@ -119,6 +119,11 @@ import Testing
     #expect(SliceDetail.gain(for: flat, of: truth, noise: 0) == 0)
     let faint = Tensor.linearCombination([(0.9, flat), (0.1, truth)])
     #expect(SliceDetail.gain(for: faint, of: truth, noise: 0) == SliceDetail.largestGain)
+    // Nor do values at the ends of what a float can hold upset it.
+    for size in [8 * Float.leastNonzeroMagnitude, 1e-37, 3e38] {
+      let wild = Tensor((0..<truth.count).map { Float($0 * 31 % 17 - 8) / 8 * size }, shape: Self.shape)
+      #expect((0...SliceDetail.largestGain).contains(SliceDetail.gain(for: wild, of: wild, noise: Double(size) / 9)))
+    }
     // Results that are no numbers are refused later on, and must get there.
     for wrong in [Float.infinity, -.infinity, .nan] {
       var broken = smoothed(truth)
