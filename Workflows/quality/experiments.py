@@ -11,7 +11,9 @@ CURVE = [("ddim", []), ("ddim", ["--steps", 5]), ("ddim", ["--steps", 2]), ("ddi
          ("pfdiff-1_1", []), ("pfdiff-2_1", []), ("pfdiff-3_2", []), ("ddpm", [])]
 SAMPLES, BINS = 8, 10
 # The ladder that ten labels are a short cut of, beside that short cut; how many slices suffice for it.
-THOUSAND = [("ddpm", ["--sampler", "ddpm"]), ("ddim steps 10", ["--steps", 10]), ("ddim steps 50", ["--steps", 50])]
+# A model of ten labels has no 6 or 4 evenly spaced ones; one of a thousand has.
+THOUSAND = [("ddpm", ["--sampler", "ddpm"]),
+            *((f"ddim steps {count}", ["--steps", count]) for count in (50, 10, 6, 4))]
 TEN = [("ddim", []), ("ddpm", ["--sampler", "ddpm"]), ("pfdiff-1_1", ["--sampler", "pfdiff-1_1"])]
 THOUSAND_SLICES = {"ct-denoise": 1}  # of four times as many pixels; 2 of the others
 
