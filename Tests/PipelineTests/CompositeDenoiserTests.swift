@@ -135,7 +135,7 @@ private struct MeanDenoiser: Denoiser {
     }
   }
 
-  @Test("slice detail is not matched where the input is no more than the truth with white noise")
+  @Test("slice detail is not matched where the input is something else than the truth with white noise")
   func sliceDetailRefused() throws {
     let card = testCard(envelope: InputEnvelope(modality: "CT"))
     for card in [card, testCard(task: .translate), testCard(task: .superResolve, conditions: 2)] {

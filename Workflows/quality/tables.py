@@ -19,7 +19,7 @@ where the scans come from and how to add a case.
   has noise in its air, which no method should keep. *Sharpness* is the mean
   gradient over the truth's: noise raises it, blur lowers it. *Edges* is the share of the truth's gradients that is there.
   *Slice difference* is the mean squared difference of neighbouring slices over the truth's; *object's*, of the voxels in which the
-  truth shows something in both slices. What has no name in italics is from `pellucid compare`, for all methods.
+  truth shows something in both slices. All of these but what is of the object alone are from `pellucid compare`, for all methods.
 - *Resolved* is the share of the Nyquist frequency up to which the spectrum agrees with the truth's (Fourier ring
   correlation in-plane above 0.5, mean over slices); *across*, along the stack.
 - *Spread* is the standard deviation over {len(SEEDS)} seeds (of the middle {SPREAD_SLICES} slices of the input) of the
