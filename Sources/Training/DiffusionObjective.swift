@@ -54,7 +54,9 @@ struct DiffusionObjective: Sendable {
   }
 
   /// The problem of one batch; the labels and the noise depend on the seed and the step alone.
-  func problem(_ batch: PatchBatch, seed: UInt64, step: Int) -> Problem {
+  ///
+  /// `own` says what the network predicts from noise alone, where guesses have its errors.
+  func problem(_ batch: PatchBatch, seed: UInt64, step: Int, own: (_ noise: Tensor) -> Tensor) -> Problem {
     let count = batch.targets.shape[0]
     let indices = antitheticIndices(
       count: count, random: PhiloxRandomSource(seed: seed, stream: TrainingStream.labels.stream(step)))
@@ -62,18 +64,22 @@ struct DiffusionObjective: Sendable {
       shape: batch.targets.shape)
     let random = PhiloxRandomSource(seed: seed, stream: TrainingStream.guesses.stream(step))
     let errors = (0..<count).map { Float(settings.guessError * random.uniform(at: UInt64($0))) }
-    return problem(batch, indices: indices, noise: noise, guessErrors: errors)
+    return problem(
+      batch, indices: indices, noise: noise, guessErrors: errors, guess: settings.guess == .own ? own(noise) : nil)
   }
 
-  /// The problem of given label positions, noise `[B, h, w, 1]` and, one per patch, shares γ of the input's error.
-  func problem(_ batch: PatchBatch, indices: [Int], noise: Tensor, guessErrors: [Float]) -> Problem {
+  /// The problem of given label positions, noise `[B, h, w, 1]` and, one per patch, shares γ of a guess's error; the guess
+  /// is what the prediction starts from if none is given.
+  func problem(_ batch: PatchBatch, indices: [Int], noise: Tensor, guessErrors: [Float], guess: Tensor? = nil)
+    -> Problem
+  {
     let count = batch.targets.shape[0]
     let pixels = batch.targets.count / count
     let visited = indices.map { labels.labels[$0] }
     var noisy = Tensor(uninitialized: batch.targets.shape)
     var goal = Tensor(uninitialized: batch.targets.shape)
     let skip = prediction.start(from: batch.conditions, conditions)
-    let guesses = Self.guesses(batch.targets, skip, guessErrors)
+    let guesses = Self.guesses(batch.targets, guess ?? skip, guessErrors)
     let scales = prediction.residualScales(of: batch.conditions)
     for (sample, label) in visited.enumerated() {
       let a = Float(schedule.signal(label)), s = Float(schedule.noise(label))
@@ -116,13 +122,13 @@ struct DiffusionObjective: Sendable {
     settings.relativeToInput ? Double(scale) * Double(scale) / inputError : 1
   }
 
-  /// What the noisy images are made of: y + γ(c − y), where c is what the prediction starts from.
-  private static func guesses(_ targets: Tensor, _ start: Tensor?, _ shares: [Float]) -> Tensor {
-    guard let start, shares.contains(where: { $0 != 0 }) else { return targets }
+  /// What the noisy images are made of: y + γ(c − y), for a guess c.
+  private static func guesses(_ targets: Tensor, _ guess: Tensor?, _ shares: [Float]) -> Tensor {
+    guard let guess, shares.contains(where: { $0 != 0 }) else { return targets }
     let pixels = targets.count / shares.count
     var guesses = targets
     guesses.withUnsafeMutableBuffer { y in
-      start.withUnsafeBuffer { c in
+      guess.withUnsafeBuffer { c in
         for i in y.indices { y[i] += shares[i / pixels] * (c[i] - y[i]) }
       }
     }

@@ -1,3 +1,4 @@
+import Diffusion
 import Foundation
 public import Models
 public import NeuralNet
@@ -65,7 +66,9 @@ public struct Trainer: Sendable {
   public func step(_ state: inout TrainingState) -> StepReport {
     let step = state.step + 1
     let batch = dataset.batch(configuration.patches, seed: configuration.seed, step: step)
-    let problem = objective.problem(batch, seed: configuration.seed, step: step)
+    let problem = objective.problem(batch, seed: configuration.seed, step: step) {
+      firstGuess($0, batch.conditions, state.parameters)
+    }
     let graph = Graph(parameters: state.parameters, recording: true, recomputing: recomputing)
     let output = network(graph.input(problem.input), labels: problem.labels, in: graph)
     let (loss, gradient) = objective.loss(output.value, problem)
@@ -80,6 +83,16 @@ public struct Trainer: Sendable {
     let smallest = configuration.patches.sizes.min() ?? 1
     return StepReport(
       loss: loss, gradientNorm: norm, learningRate: rate, samples: batch.targets.count / (smallest * smallest))
+  }
+
+  /// What a sampler that starts from this noise finds at its first label, clamped as it would be.
+  private func firstGuess(_ noise: Tensor, _ conditions: Tensor, _ parameters: ParameterSet) -> Tensor {
+    let denoiser = PatchDenoiser(network: network, parameters: parameters, objective: objective, conditions: conditions)
+    let last = LabelSet.last(of: objective.labels).labels[0]
+    guard case .data(let data) = denoiser.predict(noise, label: last) else {
+      preconditionFailure("the configuration's check lets only data predictions have guesses of their own")
+    }
+    return configuration.prediction.clampData ? data.clamped(to: -1...1) : data
   }
 
   /// The learning rate of a step (the first is 1): a linear rise, then half a cosine from the largest to the last.

@@ -85,6 +85,18 @@ public struct TrainingConfiguration: Sendable, Equatable {
     public var source: String
   }
 
+  /// What takes the place of c in the guess that a noisy image is made of.
+  public enum Guess: String, Sendable, CaseIterable {
+    /// What the prediction starts from: the condition, or what its intensity map makes of it.
+    case start
+    /// What the network, as it is now, predicts from the same noise alone at the noisiest label; the gradient does not
+    /// go through it.
+    ///
+    /// A sampler that draws no noise of its own makes its second noisy image of exactly that. Where the start is far from what the
+    /// network predicts, as for a translation, its errors are not the network's.
+    case own
+  }
+
   /// What the loss allows for; all of it is for data predictions, what compares with the input for those with a skip.
   public struct LossSettings: Sendable, Equatable {
     /// Whether errors count relative to the mean squared error of the input, for each scan and strength.
@@ -99,6 +111,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
     /// the prediction starts from. A form of the input perturbation of Ning et al., "Input perturbation reduces exposure
     /// bias in diffusion models" (2023), whose perturbation is white noise.
     public var guessError = 0.0
+    /// Whose error the guess has: c above, or what the network itself predicts.
+    public var guess = Guess.start
     /// Error of the predicted image, in [-1, 1], from which on errors count by their size rather than its square; nil for
     /// squares throughout.
     ///

@@ -32,8 +32,11 @@ extension TrainingConfiguration {
     if loss.relativeToInput, prediction.skip != .condition {
       throw file.error("loss", "relativeToInput needs a data prediction whose skip is the condition")
     }
-    if loss.guessError > 0, prediction.skip == .none {
-      throw file.error("loss", "guessError needs a data prediction with a skip")
+    if loss.guessError > 0, loss.guess == .start, prediction.skip == .none {
+      throw file.error("loss", "guessError needs a data prediction with a skip, or the guess own")
+    }
+    if loss.guess == .own, prediction.kind != .data || loss.guessError == 0 {
+      throw file.error("loss", "has a guess for a data prediction with a guessError above 0 only")
     }
     if loss.linearBeyond != nil, prediction.kind != .data {
       throw file.error("loss", "linearBeyond needs a data prediction")

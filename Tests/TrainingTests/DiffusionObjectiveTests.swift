@@ -16,6 +16,14 @@ import Testing
     objective.problem(batch, indices: indices, noise: noise, guessErrors: [0, 0, 0])
   }
 
+  /// What a step draws, for guesses that have the errors of what the prediction starts from.
+  static func drawn(_ objective: DiffusionObjective) -> DiffusionObjective.Problem {
+    objective.problem(batch, seed: 1, step: 5) { _ in
+      Issue.record("the network was asked for a guess")
+      return batch.targets
+    }
+  }
+
   static let batch = PatchBatch(
     conditions: PhiloxRandomSource(seed: 1).normal(shape: [3, 4, 4, 1]),
     targets: PhiloxRandomSource(seed: 2).normal(shape: [3, 4, 4, 1]), inputErrors: [0.5, 2, 4])
@@ -175,10 +183,10 @@ import Testing
     }
     #expect(problem.goal == Self.problem(objective, indices: [0, 4, 10], noise: silence).goal)
     // What a step draws: within the setting, one per patch, the same again.
-    let drawn = objective.problem(Self.batch, seed: 1, step: 5)
-    let none = try Self.objective(Self.kinds[0]).problem(Self.batch, seed: 1, step: 5)
+    let drawn = Self.drawn(objective)
+    let none = Self.drawn(try Self.objective(Self.kinds[0]))
     #expect(drawn.input != none.input && drawn.goal == none.goal && drawn.labels == none.labels)
-    #expect(objective.problem(Self.batch, seed: 1, step: 5).input == drawn.input)
+    #expect(Self.drawn(objective).input == drawn.input)
     for sample in 0..<3 {
       let a = Float(objective.schedule.signal(drawn.labels[sample]))
       let shares = (sample * 16..<(sample + 1) * 16).map { i in
@@ -189,6 +197,31 @@ import Testing
       guard a > 0.5 else { continue }
       #expect(shares.allSatisfy { $0 > 0 && $0 < 0.5 && abs($0 - shares[0]) < 1e-3 })
     }
+  }
+
+  @Test func `a guess of the network's own is made from the step's noise and stands in the place of the start`() throws
+  {
+    let objective = try Self.objective(Self.kinds[1], loss: "{guessError: 1, guess: own}")
+    let y = Self.batch.targets, guess = PhiloxRandomSource(seed: 3).normal(shape: y.shape)
+    var seen: Tensor?
+    let problem = objective.problem(Self.batch, seed: 1, step: 5) { noise in
+      seen = noise
+      return guess
+    }
+    let noise = try #require(seen)
+    #expect(problem.goal == Self.drawn(try Self.objective(Self.kinds[1])).goal)
+    var shares: [Float] = []
+    for (sample, label) in problem.labels.enumerated() {
+      let a = Float(objective.schedule.signal(label)), s = Float(objective.schedule.noise(label))
+      let found = (sample * 16..<(sample + 1) * 16).map { i in
+        let image = (problem.input.channels(1..<2).values[i] - s * noise.values[i]) / a
+        return (image - y.values[i]) / (guess.values[i] - y.values[i])
+      }
+      guard a > 0.5 else { continue }
+      #expect(found.allSatisfy { $0 >= 0 && $0 <= 1 && abs($0 - found[0]) < 1e-3 })
+      shares.append(found[0])
+    }
+    #expect(Set(shares).count == shares.count && !shares.isEmpty)
   }
 
   @Test func `PSNR of a known error is known`() {

@@ -118,6 +118,25 @@ enum TinyTraining {
     }
   }
 
+  @Test func `a network that predicts its start has that as its own guess, and another once it has learnt`() throws {
+    try withTemporaryFolder { folder in
+      func states(_ loss: String) throws -> [TrainingState] {
+        let configuration = try TrainingConfiguration(yaml: TinyTraining.yaml(loss: loss))
+        let trainer = try Trainer(
+          configuration, dataset: try TinyTraining.dataset(configuration, in: TinyTraining.folder(folder)))
+        var state = trainer.initialState
+        return (0..<3).map { _ in
+          _ = trainer.step(&state)
+          return state
+        }
+      }
+      let start = try states("{guessError: 1}"), own = try states("{guessError: 1, guess: own}")
+      let none = try states("{}")
+      #expect(own[0] == start[0] && own[2] != start[2])
+      #expect(own[0] != none[0])
+    }
+  }
+
   @Test func `a step gives the same bits for one and for three threads`() throws {
     try withTemporaryFolder { folder in
       let trainer = try TinyTraining.trainer(in: folder)
@@ -141,7 +160,7 @@ enum TinyTraining {
       let trainer = try TinyTraining.trainer(in: folder, prediction: prediction)
       let batch = trainer.dataset.batch(trainer.configuration.patches, seed: 99, step: 1)
       func loss(_ parameters: ParameterSet) -> Double {
-        let problem = trainer.objective.problem(batch, seed: 99, step: 1)
+        let problem = trainer.objective.problem(batch, seed: 99, step: 1) { $0 }
         let graph = Graph(parameters: parameters, recording: false)
         let output = trainer.network(graph.input(problem.input), labels: problem.labels, in: graph)
         return trainer.objective.loss(output.value, problem).loss

@@ -57,6 +57,8 @@ import Testing
     ("sizes: [8]", "sizes: []", "at least one"),
     ("sizes: [8]", "sizes: [8, 4]", "8...1024"),
     ("loss: {}", "loss: {guessError: 2}", "0.0...1.0"),
+    ("loss: {}", "loss: {guess: own}", "guessError above 0"),
+    ("loss: {}", "loss: {guessError: 1, guess: mine}", "start, own"),
     ("loss: {}", "loss: {linearBeyond: 0}", "1e-06...2.0"),
     ("kind: data, skip: condition, residualScale: 0.1}\n", "kind: velocity}\n", "data prediction"),
     ("name: tiny", "nom: tiny", "\"name\""),
