@@ -86,7 +86,7 @@ public struct Trainer: Sendable {
   }
 
   /// What a sampler that starts from this noise finds at its first label, clamped as it would be.
-  private func firstGuess(_ noise: Tensor, _ conditions: Tensor, _ parameters: ParameterSet) -> Tensor {
+  func firstGuess(_ noise: Tensor, _ conditions: Tensor, _ parameters: ParameterSet) -> Tensor {
     let denoiser = PatchDenoiser(network: network, parameters: parameters, objective: objective, conditions: conditions)
     let last = LabelSet.last(of: objective.labels).labels[0]
     guard case .data(let data) = denoiser.predict(noise, label: last) else {

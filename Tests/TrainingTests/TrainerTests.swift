@@ -1,3 +1,4 @@
+import Diffusion
 import DurableFiles
 import Foundation
 import Models
@@ -134,6 +135,27 @@ enum TinyTraining {
       let none = try states("{}")
       #expect(own[0] == start[0] && own[2] != start[2])
       #expect(own[0] != none[0])
+    }
+  }
+
+  @Test func `the first guess is what the sampler makes of the noise with the noisiest label alone`() throws {
+    try withTemporaryFolder { folder in
+      let trainer = try TinyTraining.trainer(in: folder)
+      var state = trainer.initialState
+      for _ in 0..<5 { _ = trainer.step(&state) }
+      let batch = trainer.dataset.batch(trainer.configuration.patches, seed: 5, step: 1)
+      let noise = PhiloxRandomSource(seed: 5).normal(shape: batch.targets.shape)
+      let guess = trainer.firstGuess(noise, batch.conditions, state.parameters)
+      let plan = try SamplerPlan(
+        sampler: .ddim, labels: .last(of: trainer.objective.labels), schedule: trainer.objective.schedule,
+        clampData: true)
+      let denoiser = PatchDenoiser(
+        network: trainer.network, parameters: state.parameters, objective: trainer.objective,
+        conditions: batch.conditions)
+      let sampled = try plan.run(denoiser, from: noise) { _ in throw CancellationError() }
+      #expect(zip(guess.values, sampled.values).allSatisfy { abs($0 - $1) < 1e-6 })
+      let first = denoiser.predict(noise, label: trainer.objective.labels.labels[0])
+      #expect(guess != first.value)
     }
   }
 
