@@ -69,7 +69,8 @@ class Experiments:
         case = self.preparation.shown_case(self.task, THOUSAND_SLICES.get(self.task.name, 2))
         rows = [row for name, flags in TEN for row in self.row(self.model, case, f"ten labels: {name}", flags)]
         rows += [row for name, flags in THOUSAND for row in self.row(model, case, f"thousand labels: {name}", flags)]
-        return self.described(rows, case) | {"steps": {"ten": self.model.steps, "thousand": model.steps}}
+        return self.described(rows, case) | {"model": self.model.sha256,
+                                             "steps": {"ten": self.model.steps, "thousand": model.steps}}
 
     def calibration(self):
         """Predicted standard deviation against the true error of the mean, in bins of as many voxels each."""

@@ -1,6 +1,7 @@
 """Docs/Quality.md from the figures alone: Markdown tables and what stands around them. No command of its own."""
 
 import os
+import statistics
 
 import curves
 from measures import SEEDS, SPREAD_SLICES
@@ -92,6 +93,12 @@ def outcome(verdict, target, digits):
     return text
 
 
+def object_mean(judged, method):
+    """Mean margin within the object over the best baseline there, in dB; a dash where it was not measured."""
+    margins = [one.get("objectMargin") for one in judged["cases"] if one["method"] == method]
+    return number(None if None in margins else statistics.mean(margins), 2, "+")
+
+
 def verdict_section(judged):
     if not judged["cases"]:
         return "No verdict: the model is not there."
@@ -107,7 +114,7 @@ def verdict_section(judged):
                      *([number(one["sharpness"], 3), number(one["baselineSharpness"], 3)] if sharp else []),
                      outcome(one, judged["target"], digits)])
     for method, mean in judged["means"].items():
-        rows.append(["**mean**", method, judged["against"], "", "", number(mean, digits, "+"), "",
+        rows.append(["**mean**", method, judged["against"], "", "", number(mean, digits, "+"), object_mean(judged, method),
                      *(["", ""] if sharp else []), outcome({"margin": mean}, judged["target"], digits)])
     return table(headings, rows)
 
@@ -120,14 +127,14 @@ def summary(results):
         name, unit, digits = NAMES[judged["measure"]]
         target = f"{name} {judged['target']:+g}{unit} over {judged['against']}"
         if not judged["cases"]:
-            rows.append([task, target, "no model", "", ""])
+            rows.append([task, target, "no model", "", "", ""])
             continue
         method = judged["cases"][0]["method"]
         own = [one for one in judged["cases"] if one["method"] == method]
         mean = judged["means"][method]
         rows.append([task, target, number(mean, digits, "+"), outcome({"margin": mean}, judged["target"], digits),
-                     f"{sum(one['met'] for one in own)} of {len(own)}"])
-    return table(["task", "target", "mean margin", "verdict", "cases that meet it"], rows)
+                     object_mean(judged, method), f"{sum(one['met'] for one in own)} of {len(own)}"])
+    return table(["task", "target", "mean margin", "verdict", "in object, dB", "cases that meet it"], rows)
 
 
 def nearness(ratio):
@@ -185,10 +192,11 @@ def separately(found):
                                     f"{made['load']}.")
 
 
-def thousand_section(found, unit):
+def thousand_section(found, unit, shipped):
+    which = "shipped" if found.get("model", shipped) == shipped else f"SHA-256 `{found['model'][:16]}…`, shipped before"
     return "\n\n".join([
         "### Ten labels or a thousand", f"{found['case']}, slices {found['slices'][0]} to {found['slices'][1]}; one sample. The "
-        f"same network, trained on ten labels (shipped, {found['steps']['ten']} steps) and on all thousand "
+        f"same network, trained on ten labels ({which}, {found['steps']['ten']} steps) and on all thousand "
         f"({found['steps']['thousand']} steps)." + separately(found),
         figures_table(found["rows"], unit, "training and sampler")])
 
@@ -228,7 +236,7 @@ def task_section(task, result, pictures):
     if "acceleration" in result:
         parts.append(acceleration_section(result["acceleration"], result["unit"], pictures[task, "acceleration"]))
     if "thousand" in result:
-        parts.append(thousand_section(result["thousand"], result["unit"]))
+        parts.append(thousand_section(result["thousand"], result["unit"], model and model["sha256"]))
     if "calibration" in result:
         parts.append(calibration_section(result["calibration"], result["unit"], pictures[task, "calibration"]))
     return "\n\n".join(parts)
