@@ -92,8 +92,8 @@ public struct TrainingConfiguration: Sendable, Equatable {
     /// What the network, as it is now, predicts from the same noise alone at the noisiest label; the gradient does not
     /// go through it.
     ///
-    /// A sampler that draws no noise of its own makes its second noisy image of exactly that. Where the start is far from what the
-    /// network predicts, as for a translation, its errors are not the network's.
+    /// A sampler that draws no noise of its own makes its second noisy image of exactly that. For a prediction that starts from
+    /// nothing there is no other; and where the start is far from what is predicted, its errors are not the network's.
     case own
   }
 
