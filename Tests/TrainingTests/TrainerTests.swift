@@ -145,14 +145,16 @@ enum TinyTraining {
       for _ in 0..<5 { _ = trainer.step(&state) }
       let batch = trainer.dataset.batch(trainer.configuration.patches, seed: 5, step: 1)
       let noise = PhiloxRandomSource(seed: 5).normal(shape: batch.targets.shape)
-      let guess = trainer.firstGuess(noise, batch.conditions, state.parameters)
+      // Brighter than any scan, so that something is clamped.
+      let conditions = Tensor(batch.conditions.values.map { 2 * $0 }, shape: batch.conditions.shape)
+      let guess = trainer.firstGuess(noise, conditions, state.parameters)
       let plan = try SamplerPlan(
         sampler: .ddim, labels: .last(of: trainer.objective.labels), schedule: trainer.objective.schedule,
         clampData: true)
       let denoiser = PatchDenoiser(
-        network: trainer.network, parameters: state.parameters, objective: trainer.objective,
-        conditions: batch.conditions)
+        network: trainer.network, parameters: state.parameters, objective: trainer.objective, conditions: conditions)
       let sampled = try plan.run(denoiser, from: noise) { _ in throw CancellationError() }
+      #expect(guess.values.contains(1))
       #expect(zip(guess.values, sampled.values).allSatisfy { abs($0 - $1) < 1e-6 })
       let first = denoiser.predict(noise, label: trainer.objective.labels.labels[0])
       #expect(guess != first.value)
