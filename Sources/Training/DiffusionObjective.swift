@@ -22,6 +22,8 @@ struct DiffusionObjective: Sendable {
   /// One per label.
   let weights: [Double]
   let settings: TrainingConfiguration.LossSettings
+  /// Whether every second patch shows the slice after the one before it, so that their difference can be judged.
+  let comparesPairs: Bool
 
   init(_ configuration: TrainingConfiguration) throws {
     labels = try LabelSet(named: configuration.labelSet)
@@ -30,6 +32,7 @@ struct DiffusionObjective: Sendable {
     conditions = configuration.conditions
     weights = configuration.labelWeights ?? labels.labels.map { _ in 1 }
     settings = configuration.loss
+    comparesPairs = settings.sliceDetail > 0 && configuration.task != .superResolve
   }
 
   /// Positions in the label set for a batch: ⌊B/2⌋ + 1 drawn uniformly, then their mirror images, cut to B.
@@ -51,6 +54,8 @@ struct DiffusionObjective: Sendable {
     var weights: [Double]
     /// For each patch, the error of the output from which on it counts by its size; empty where squares count throughout.
     var bends: [Float] = []
+    /// Where slices are compared with their neighbours; empty where they are not.
+    var differences: [SliceDetailLoss.Difference] = []
   }
 
   /// The problem of one batch; the labels and the noise depend on the seed and the step alone.
@@ -58,12 +63,16 @@ struct DiffusionObjective: Sendable {
   /// `own` says what the network predicts from noise alone, where guesses have its errors.
   func problem(_ batch: PatchBatch, seed: UInt64, step: Int, own: (_ noise: Tensor) -> Tensor) -> Problem {
     let count = batch.targets.shape[0]
-    let indices = antitheticIndices(
-      count: count, random: PhiloxRandomSource(seed: seed, stream: TrainingStream.labels.stream(step)))
+    let random = PhiloxRandomSource(seed: seed, stream: TrainingStream.labels.stream(step))
+    // Slices that are compared are sampled together, at one label.
+    let indices =
+      comparesPairs
+      ? antitheticIndices(count: count / 2, random: random).flatMap { [$0, $0] }
+      : antitheticIndices(count: count, random: random)
     let noise = PhiloxRandomSource(seed: seed, stream: TrainingStream.noise.stream(step)).normal(
       shape: batch.targets.shape)
-    let random = PhiloxRandomSource(seed: seed, stream: TrainingStream.guesses.stream(step))
-    let errors = (0..<count).map { Float(settings.guessError * random.uniform(at: UInt64($0))) }
+    let shares = PhiloxRandomSource(seed: seed, stream: TrainingStream.guesses.stream(step))
+    let errors = (0..<count).map { Float(settings.guessError * shares.uniform(at: UInt64($0))) }
     return problem(
       batch, indices: indices, noise: noise, guessErrors: errors, guess: settings.guess == .own ? own(noise) : nil)
   }
@@ -114,7 +123,23 @@ struct DiffusionObjective: Sendable {
       input: Self.input(batch.conditions, noisy), labels: visited, goal: goal,
       weights: indices.enumerated().map {
         weights[$1] * weight(inputError: batch.inputErrors[$0], scale: scales[$0]) / reduction
-      }, bends: settings.linearBeyond.map { bend in scales.map { Float(bend) / $0 } } ?? [])
+      }, bends: settings.linearBeyond.map { bend in scales.map { Float(bend) / $0 } } ?? [],
+      differences: settings.sliceDetail > 0 ? differences(batch, goal, scales) : [])
+  }
+
+  /// What a slice adds to the mean of those beside it, or the differences of pairs.
+  private func differences(_ batch: PatchBatch, _ goal: Tensor, _ scales: [Float]) -> [SliceDetailLoss.Difference] {
+    stride(from: 0, to: scales.count, by: comparesPairs ? 2 : 1).map { sample in
+      let later = comparesPairs ? sample + 1 : sample
+      let range = later..<later + 1
+      let truth =
+        comparesPairs
+        ? Tensor.linearCombination([(1, batch.targets.slice(range)), (-1, batch.targets.slice(sample..<sample + 1))])
+        : Tensor.linearCombination([(Double(scales[sample]), goal.slice(range))])
+      return SliceDetailLoss.Difference(
+        later: later, earlier: comparesPairs ? sample : nil, truth: truth, typical: batch.sliceDifferences[sample],
+        scale: scales[later])
+    }
   }
 
   /// Makes a squared error of the output one that is relative to the input's, if the settings say so.
@@ -168,6 +193,11 @@ struct DiffusionObjective: Sendable {
           }
         }
       }
+    }
+    if !problem.differences.isEmpty {
+      loss += SliceDetailLoss(weight: settings.sliceDetail).add(
+        problem.differences, errors: Tensor.linearCombination([(1, output), (-1, problem.goal)]),
+        weights: problem.weights, to: &gradient)
     }
     return (loss, gradient)
   }

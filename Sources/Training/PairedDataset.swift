@@ -25,6 +25,8 @@ public struct PairedDataset: Sendable {
     var gap: Int
     /// Mean squared error of the centre of the conditions, in squared network units.
     let inputError: Double
+    /// Mean squared difference of neighbouring planes of the target; with a gap, the input's error.
+    let sliceDifference: Double
     /// Noise of the conditions, in network units, where the network is told it.
     var noiseLevel = 0.0
     /// For translation: the voxel values that the target's -1 and 1 stand for.
@@ -36,6 +38,7 @@ public struct PairedDataset: Sendable {
       self.condition = condition
       gap = 0
       inputError = condition.meanSquaredError(against: target)
+      sliceDifference = target.neighbourDifference
     }
 
     /// Conditions from the same scan, `gap` planes apart.
@@ -45,6 +48,7 @@ public struct PairedDataset: Sendable {
       self.target = target
       self.gap = gap
       inputError = target.neighbourError(distance: gap / 2)
+      sliceDifference = inputError
     }
 
     /// The planes that can be made: those with a condition on each side of the gap.

@@ -9,20 +9,30 @@ public struct PatchBatch: Sendable {
   public var targets: Tensor
   /// Mean squared error of the input of each patch's scan at its strength, in squared network units.
   public var inputErrors: [Double]
+  /// Mean squared difference of neighbouring slices of each patch's scan, in squared network units; for super-resolution, of a slice
+  /// from the mean of those beside it.
+  public var sliceDifferences: [Double]
 }
 
 extension PairedDataset {
   /// Random patches for one step.
   ///
-  /// What is drawn depends on the seed and the step alone, so a resumed run sees what it would have seen.
-  func batch(_ settings: TrainingConfiguration.PatchSettings, seed: UInt64, step: Int) -> PatchBatch {
+  /// What is drawn depends on the seed and the step alone, so a resumed run sees what it would have seen. In `pairs` every
+  /// second patch is that of the next slice at the same place.
+  func batch(_ settings: TrainingConfiguration.PatchSettings, pairs: Bool = false, seed: UInt64, step: Int)
+    -> PatchBatch
+  {
     let random = PhiloxRandomSource(seed: seed, stream: TrainingStream.patches.stream(step))
     let size = settings.size(seed: seed, step: step)
-    let count = settings.count(ofSize: size)
+    let apart = pairs ? 2 : 1
+    let count = max(apart, settings.count(ofSize: size) / apart * apart)
     var batch = emptyBatch(count: count, height: size, width: size)
-    for sample in 0..<count {
-      let place = draw(size: size, flips: settings.flips, random, sample)
+    for sample in stride(from: 0, to: count, by: apart) {
+      var place = draw(size: size, flips: settings.flips, pairs: pairs, random, sample)
       write(place, to: &batch, at: sample)
+      guard pairs else { continue }
+      place.plane += 1
+      write(place, to: &batch, at: sample + 1)
     }
     return batch
   }
@@ -37,13 +47,13 @@ extension PairedDataset {
     var noiseLevelError = 1.0
   }
 
-  func draw(size: Int, flips: Bool, _ random: PhiloxRandomSource, _ sample: Int) -> Place {
+  func draw(size: Int, flips: Bool, pairs: Bool = false, _ random: PhiloxRandomSource, _ sample: Int) -> Place {
     let first = UInt64(sample * 8)
     let entry = weightedEntry(random.uniform(at: first))
     let variants = entries[entry].variants
     let variant = random.integer(below: variants.count, at: first + 1)
     let planes = variants[variant].usablePlanes
-    let plane = planes.lowerBound + random.integer(below: planes.count, at: first + 2)
+    let plane = planes.lowerBound + random.integer(below: pairs ? planes.count - 1 : planes.count, at: first + 2)
     let target = variants[variant].target
     var cut = PlaneStack.Cut(
       row: random.integer(below: target.rows - size + 1, at: first + 3),
@@ -70,7 +80,8 @@ extension PairedDataset {
   func emptyBatch(count: Int, height: Int, width: Int) -> PatchBatch {
     PatchBatch(
       conditions: Tensor(uninitialized: [count, height, width, channels]),
-      targets: Tensor(uninitialized: [count, height, width, 1]), inputErrors: Array(repeating: 0, count: count))
+      targets: Tensor(uninitialized: [count, height, width, 1]), inputErrors: Array(repeating: 0, count: count),
+      sliceDifferences: Array(repeating: 0, count: count))
   }
 
   func write(_ place: Place, to batch: inout PatchBatch, at sample: Int) {
@@ -80,6 +91,7 @@ extension PairedDataset {
       variant.target.write(place.cut, of: place.plane, to: $0.baseAddress! + sample * pixels, stride: 1)
     }
     batch.inputErrors[sample] = variant.inputError
+    batch.sliceDifferences[sample] = variant.sliceDifference
     let (channels, offsets) = (channels, conditions.offsets)
     batch.conditions.withUnsafeMutableBuffer {
       let base = $0.baseAddress! + sample * pixels * channels

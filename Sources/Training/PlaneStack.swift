@@ -82,6 +82,18 @@ extension PlaneStack {
     return sum / (32767 * 32767) / Double(values.count)
   }
 
+  /// Mean squared difference of neighbouring planes, in squared network units; 0 for a single one.
+  var neighbourDifference: Double {
+    let step = rows * columns
+    guard planes > 1 else { return 0 }
+    var sum = 0.0
+    for i in step..<values.count {
+      let difference = Double(Int32(values[i]) - Int32(values[i - step]))
+      sum += difference * difference
+    }
+    return sum / (32767 * 32767) / Double(values.count - step)
+  }
+
   /// Mean squared difference of planes from the mean of the two that lie `distance` before and after, in squared network
   /// units.
   func neighbourError(distance: Int) -> Double {

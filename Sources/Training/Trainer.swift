@@ -65,7 +65,7 @@ public struct Trainer: Sendable {
   /// One step.
   public func step(_ state: inout TrainingState) -> StepReport {
     let step = state.step + 1
-    let batch = dataset.batch(configuration.patches, seed: configuration.seed, step: step)
+    let batch = batch(step)
     let problem = objective.problem(batch, seed: configuration.seed, step: step) {
       firstGuess($0, batch.conditions, state.parameters)
     }
@@ -83,6 +83,11 @@ public struct Trainer: Sendable {
     let smallest = configuration.patches.sizes.min() ?? 1
     return StepReport(
       loss: loss, gradientNorm: norm, learningRate: rate, samples: batch.targets.count / (smallest * smallest))
+  }
+
+  /// What a step sees.
+  func batch(_ step: Int) -> PatchBatch {
+    dataset.batch(configuration.patches, pairs: objective.comparesPairs, seed: configuration.seed, step: step)
   }
 
   /// What a sampler that starts from this noise finds at its first label, clamped as it would be.

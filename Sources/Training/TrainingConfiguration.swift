@@ -121,6 +121,10 @@ public struct TrainingConfiguration: Sendable, Equatable {
     /// "Deterministic edge-preserving regularization in computed imaging", 1997, φ of their table I). What it
     /// tends to is no longer the mean of what is possible but nearer to its median.
     public var linearBeyond: Double?
+    /// How much it counts that slices differ from their neighbours as the truth's do, 0 for not at all.
+    ///
+    /// With it a batch of a model that keeps the grid consists of pairs of neighbouring slices. See `SliceDetailLoss`.
+    public var sliceDetail = 0.0
   }
 
   /// How patches are cut.

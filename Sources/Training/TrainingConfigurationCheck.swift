@@ -41,6 +41,9 @@ extension TrainingConfiguration {
     if loss.linearBeyond != nil, prediction.kind != .data {
       throw file.error("loss", "linearBeyond needs a data prediction")
     }
+    if loss.sliceDetail > 0, prediction.kind != .data {
+      throw file.error("loss", "sliceDetail needs a data prediction")
+    }
     if prediction.skip == .intensityMap, task != .translate {
       throw file.error("prediction", "has an intensity map for translation only")
     }
@@ -61,6 +64,9 @@ extension TrainingConfiguration {
       case .superResolve where entry.slices.count < 3:
         throw file.error("data", "needs three slices or more of \(entry.path)")
       default: break
+      }
+      if loss.sliceDetail > 0, entry.slices.count < 2 {
+        throw file.error("data", "needs two slices or more of \(entry.path), as the loss compares neighbours")
       }
     }
   }

@@ -26,7 +26,8 @@ import Testing
 
   static let batch = PatchBatch(
     conditions: PhiloxRandomSource(seed: 1).normal(shape: [3, 4, 4, 1]),
-    targets: PhiloxRandomSource(seed: 2).normal(shape: [3, 4, 4, 1]), inputErrors: [0.5, 2, 4])
+    targets: PhiloxRandomSource(seed: 2).normal(shape: [3, 4, 4, 1]), inputErrors: [0.5, 2, 4],
+    sliceDifferences: [0.5, 2, 4])
   static let kinds = [
     "{kind: data, skip: condition, residualScale: 0.1}", "{kind: data, residualScale: 2}", "{kind: noise}",
     "{kind: velocity}",

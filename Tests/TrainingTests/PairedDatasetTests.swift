@@ -93,6 +93,37 @@ import Volumes
     #expect(TrainingConfiguration.PatchSettings(sizes: [64, 512], batch: 16, flips: true).count(ofSize: 512) == 1)
   }
 
+  @Test func `in pairs every second patch is of the next slice, at the same place and in even number`() throws {
+    let dataset = try Self.dataset([1])
+    var planes: Set<Int> = []
+    for step in 1...20 {
+      let batch = dataset.batch(.init(sizes: [3], batch: 7, flips: true), pairs: true, seed: 2, step: step)
+      #expect(batch.targets.shape == [6, 3, 3, 1])
+      let values = batch.targets.values.map { Int(($0 * 32767).rounded()) }
+      for i in 0..<54 where i / 9 % 2 == 0 {
+        #expect(values[i + 9] == values[i] + 100)
+        planes.insert(values[i] / 100)
+      }
+      #expect(batch.conditions.values == batch.targets.values)
+      // The planes are 100 steps of two bytes apart.
+      #expect(batch.sliceDifferences.allSatisfy { abs($0 * 32767 * 32767 - 10000) < 1e-3 })
+    }
+    #expect(planes == [0, 1, 2])
+    // Where only one patch fits, there are two all the same.
+    #expect(
+      dataset.batch(.init(sizes: [2, 4], batch: 1, flips: true), pairs: true, seed: 2, step: 1).targets.shape[0] == 2)
+  }
+
+  @Test func `the difference of slices is that of neighbours, or from their mean where one is made`() {
+    let ramp = PlaneStack(Tensor([0, 0.5, 0.25, 0.5], shape: [4, 1, 1]))
+    let flat = PlaneStack(Tensor(repeating: 0, shape: [4, 1, 1]))
+    let grid = PairedDataset.Variant(level: 1, target: ramp, condition: flat)
+    #expect(abs(grid.sliceDifference - (0.25 + 0.0625 + 0.0625) / 3) < 1e-4)
+    let made = PairedDataset.Variant(level: 1, target: ramp, gap: 2)
+    #expect(made.sliceDifference == made.inputError)
+    #expect(PlaneStack(Tensor(repeating: 1, shape: [1, 2, 2])).neighbourDifference == 0)
+  }
+
   @Test func `the error of an input is the mean square of its difference from the target`() {
     let target = PlaneStack(Tensor(repeating: 0.25, shape: [3, 2, 2]))
     let condition = PlaneStack(
