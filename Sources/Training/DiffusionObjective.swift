@@ -22,8 +22,17 @@ struct DiffusionObjective: Sendable {
   /// One per label.
   let weights: [Double]
   let settings: TrainingConfiguration.LossSettings
-  /// Whether every second patch shows the slice after the one before it, so that their difference can be judged.
-  let comparesPairs: Bool
+  /// How slices are compared once they are.
+  private let comparison: Comparison
+
+  /// What a slice is compared with.
+  enum Comparison {
+    case none
+    /// The mean of the slices beside it, between which it is made.
+    case neighbours
+    /// The slice before it: every second patch shows the slice after the one before it.
+    case pairs
+  }
 
   init(_ configuration: TrainingConfiguration) throws {
     labels = try LabelSet(named: configuration.labelSet)
@@ -32,8 +41,11 @@ struct DiffusionObjective: Sendable {
     conditions = configuration.conditions
     weights = configuration.labelWeights ?? labels.labels.map { _ in 1 }
     settings = configuration.loss
-    comparesPairs = settings.sliceDetail > 0 && configuration.task != .superResolve
+    comparison = settings.sliceDetail == 0 ? .none : configuration.task == .superResolve ? .neighbours : .pairs
   }
+
+  /// What slices are compared with at a step (the first is 1).
+  func comparison(at step: Int) -> Comparison { step > settings.sliceDetailAfter ? comparison : .none }
 
   /// Positions in the label set for a batch: ⌊B/2⌋ + 1 drawn uniformly, then their mirror images, cut to B.
   func antitheticIndices(count: Int, random: PhiloxRandomSource) -> [Int] {
@@ -65,8 +77,9 @@ struct DiffusionObjective: Sendable {
     let count = batch.targets.shape[0]
     let random = PhiloxRandomSource(seed: seed, stream: TrainingStream.labels.stream(step))
     // Slices that are compared are sampled together, at one label.
+    let comparison = comparison(at: step)
     let indices =
-      comparesPairs
+      comparison == .pairs
       ? antitheticIndices(count: count / 2, random: random).flatMap { [$0, $0] }
       : antitheticIndices(count: count, random: random)
     let noise = PhiloxRandomSource(seed: seed, stream: TrainingStream.noise.stream(step)).normal(
@@ -74,12 +87,16 @@ struct DiffusionObjective: Sendable {
     let shares = PhiloxRandomSource(seed: seed, stream: TrainingStream.guesses.stream(step))
     let errors = (0..<count).map { Float(settings.guessError * shares.uniform(at: UInt64($0))) }
     return problem(
-      batch, indices: indices, noise: noise, guessErrors: errors, guess: settings.guess == .own ? own(noise) : nil)
+      batch, indices: indices, noise: noise, guessErrors: errors, guess: settings.guess == .own ? own(noise) : nil,
+      comparison)
   }
 
   /// The problem of given label positions, noise `[B, h, w, 1]` and, one per patch, shares γ of a guess's error; the guess
   /// is what the prediction starts from if none is given.
-  func problem(_ batch: PatchBatch, indices: [Int], noise: Tensor, guessErrors: [Float], guess: Tensor? = nil)
+  func problem(
+    _ batch: PatchBatch, indices: [Int], noise: Tensor, guessErrors: [Float], guess: Tensor? = nil,
+    _ comparison: Comparison = .none
+  )
     -> Problem
   {
     let count = batch.targets.shape[0]
@@ -124,20 +141,22 @@ struct DiffusionObjective: Sendable {
       weights: indices.enumerated().map {
         weights[$1] * weight(inputError: batch.inputErrors[$0], scale: scales[$0]) / reduction
       }, bends: settings.linearBeyond.map { bend in scales.map { Float(bend) / $0 } } ?? [],
-      differences: settings.sliceDetail > 0 ? differences(batch, goal, scales) : [])
+      differences: comparison == .none ? [] : differences(batch, goal, scales, inPairs: comparison == .pairs))
   }
 
   /// What a slice adds to the mean of those beside it, or the differences of pairs.
-  private func differences(_ batch: PatchBatch, _ goal: Tensor, _ scales: [Float]) -> [SliceDetailLoss.Difference] {
-    stride(from: 0, to: scales.count, by: comparesPairs ? 2 : 1).map { sample in
-      let later = comparesPairs ? sample + 1 : sample
+  private func differences(_ batch: PatchBatch, _ goal: Tensor, _ scales: [Float], inPairs: Bool)
+    -> [SliceDetailLoss.Difference]
+  {
+    stride(from: 0, to: scales.count, by: inPairs ? 2 : 1).map { sample in
+      let later = inPairs ? sample + 1 : sample
       let range = later..<later + 1
       let truth =
-        comparesPairs
-        ? Tensor.linearCombination([(1, batch.targets.slice(range)), (-1, batch.targets.slice(sample..<sample + 1))])
+        inPairs
+        ? Tensor.linearCombination([(1, batch.targets.slice(range)), (-1, batch.targets.slice(sample..<later))])
         : Tensor.linearCombination([(Double(scales[sample]), goal.slice(range))])
       return SliceDetailLoss.Difference(
-        later: later, earlier: comparesPairs ? sample : nil, truth: truth, typical: batch.sliceDifferences[sample],
+        later: later, earlier: inPairs ? sample : nil, truth: truth, typical: batch.sliceDifferences[sample],
         scale: scales[later])
     }
   }

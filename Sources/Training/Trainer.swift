@@ -87,7 +87,8 @@ public struct Trainer: Sendable {
 
   /// What a step sees.
   func batch(_ step: Int) -> PatchBatch {
-    dataset.batch(configuration.patches, pairs: objective.comparesPairs, seed: configuration.seed, step: step)
+    dataset.batch(
+      configuration.patches, pairs: objective.comparison(at: step) == .pairs, seed: configuration.seed, step: step)
   }
 
   /// What a sampler that starts from this noise finds at its first label, clamped as it would be.

@@ -125,6 +125,10 @@ public struct TrainingConfiguration: Sendable, Equatable {
     ///
     /// With it a batch of a model that keeps the grid consists of pairs of neighbouring slices. See `SliceDetailLoss`.
     public var sliceDetail = 0.0
+    /// Steps that are taken before it counts.
+    ///
+    /// What is enlarged must have been learnt: a network that is asked for all of the detail at once invents some.
+    public var sliceDetailAfter = 0
   }
 
   /// How patches are cut.

@@ -44,6 +44,9 @@ extension TrainingConfiguration {
     if loss.sliceDetail > 0, prediction.kind != .data {
       throw file.error("loss", "sliceDetail needs a data prediction")
     }
+    if loss.sliceDetailAfter > 0, loss.sliceDetail == 0 {
+      throw file.error("loss", "sliceDetailAfter needs a sliceDetail above 0")
+    }
     if prediction.skip == .intensityMap, task != .translate {
       throw file.error("prediction", "has an intensity map for translation only")
     }

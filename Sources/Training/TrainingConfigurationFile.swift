@@ -172,13 +172,15 @@ extension TrainingConfiguration {
 
   private static func loss(_ file: StrictMapping) throws -> LossSettings {
     guard file.has("loss") else { return LossSettings() }
-    let map = try file.mapping("loss", keys: ["relativeToInput", "guessError", "guess", "linearBeyond", "sliceDetail"])
+    let map = try file.mapping(
+      "loss", keys: ["relativeToInput", "guessError", "guess", "linearBeyond", "sliceDetail", "sliceDetailAfter"])
     return LossSettings(
       relativeToInput: try map.bool("relativeToInput", default: false),
       guessError: try map.double("guessError", in: 0...1, default: 0),
       guess: try map.choice("guess", default: Guess.start),
       linearBeyond: map.has("linearBeyond") ? try map.double("linearBeyond", in: 1e-6...2) : nil,
-      sliceDetail: try map.double("sliceDetail", in: 0...1000, default: 0))
+      sliceDetail: try map.double("sliceDetail", in: 0...1000, default: 0),
+      sliceDetailAfter: try map.int("sliceDetailAfter", in: 0...1_000_000_000, default: 0))
   }
 
   private static func patches(_ file: StrictMapping) throws -> PatchSettings {

@@ -76,8 +76,10 @@ import Testing
   }
 
   /// A configuration whose loss looks at the differences of slices.
-  static func configuration(_ prediction: String, superResolve: Bool = false) throws -> TrainingConfiguration {
-    var yaml = TinyTraining.yaml(prediction: prediction, loss: "{sliceDetail: 3}")
+  static func configuration(_ prediction: String, superResolve: Bool = false, after: Int = 0) throws
+    -> TrainingConfiguration
+  {
+    var yaml = TinyTraining.yaml(prediction: prediction, loss: "{sliceDetail: 3, sliceDetailAfter: \(after)}")
     if superResolve {
       yaml = yaml.replacing("task: denoise", with: "task: super-resolve\nconditionSlices: [0, 1]")
         .replacing("{kind: rician, levels: [0.05, 0.1]}", with: "{kind: thick-slices, levels: [2]}")
@@ -111,6 +113,21 @@ import Testing
     }
   }
 
+  @Test func `slices are compared after the steps that are said, and until then training is as without`() throws {
+    try withTemporaryFolder { folder in
+      let kind = "{kind: data, skip: condition, residualScale: 0.1}"
+      let late = try Self.configuration(kind, after: 2)
+      let never = try TrainingConfiguration(yaml: TinyTraining.yaml(prediction: kind))
+      let data = try TinyTraining.dataset(late, in: TinyTraining.folder(folder))
+      let trainers = [try Trainer(late, dataset: data), try Trainer(never, dataset: data)]
+      var states = trainers.map(\.initialState)
+      for step in 1...3 {
+        for k in 0...1 { _ = trainers[k].step(&states[k]) }
+        #expect((states[0].parameters == states[1].parameters) == (step <= 2))
+      }
+    }
+  }
+
   @Test(arguments: [
     ("{kind: data, residualScale: 0.5}", false), ("{kind: data, skip: condition, residualScale: 0.1}", false),
     ("{kind: data, skip: condition, residualScale: 0.1}", true),
@@ -119,7 +136,7 @@ import Testing
     prediction: String, superResolve: Bool
   ) throws {
     let objective = try DiffusionObjective(Self.configuration(prediction, superResolve: superResolve))
-    #expect(objective.comparesPairs == !superResolve)
+    #expect(objective.comparison(at: 1) == (superResolve ? .neighbours : .pairs))
     let random = PhiloxRandomSource(seed: 8)
     let batch = PatchBatch(
       conditions: random.normal(shape: [4, 8, 8, superResolve ? 2 : 1]),

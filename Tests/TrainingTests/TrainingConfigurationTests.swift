@@ -61,6 +61,7 @@ import Testing
     ("loss: {}", "loss: {guessError: 1, guess: mine}", "start, own"),
     ("loss: {}", "loss: {linearBeyond: 0}", "1e-06...2.0"),
     ("loss: {}", "loss: {sliceDetail: -1}", "0.0...1000.0"),
+    ("loss: {}", "loss: {sliceDetailAfter: 100}", "sliceDetail above 0"),
     ("kind: data, skip: condition, residualScale: 0.1}\n", "kind: velocity}\n", "data prediction"),
     ("name: tiny", "nom: tiny", "\"name\""),
     ("baseChannels: 32", "baseChannels: 33", "multiple"),
