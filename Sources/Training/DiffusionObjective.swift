@@ -86,19 +86,17 @@ struct DiffusionObjective: Sendable {
       shape: batch.targets.shape)
     let shares = PhiloxRandomSource(seed: seed, stream: TrainingStream.guesses.stream(step))
     let errors = (0..<count).map { Float(settings.guessError * shares.uniform(at: UInt64($0))) }
-    return problem(
-      batch, indices: indices, noise: noise, guessErrors: errors, guess: settings.guess == .own ? own(noise) : nil,
-      comparison)
+    var problem = problem(
+      batch, indices: indices, noise: noise, guessErrors: errors, guess: settings.guess == .own ? own(noise) : nil)
+    problem.differences = differences(in: batch, comparison)
+    return problem
   }
 
   /// The problem of given label positions, noise `[B, h, w, 1]` and, one per patch, shares γ of a guess's error; the guess
   /// is what the prediction starts from if none is given.
   func problem(
-    _ batch: PatchBatch, indices: [Int], noise: Tensor, guessErrors: [Float], guess: Tensor? = nil,
-    _ comparison: Comparison = .none
-  )
-    -> Problem
-  {
+    _ batch: PatchBatch, indices: [Int], noise: Tensor, guessErrors: [Float], guess: Tensor? = nil
+  ) -> Problem {
     let count = batch.targets.shape[0]
     let pixels = batch.targets.count / count
     let visited = indices.map { labels.labels[$0] }
@@ -140,25 +138,7 @@ struct DiffusionObjective: Sendable {
       input: Self.input(batch.conditions, noisy), labels: visited, goal: goal,
       weights: indices.enumerated().map {
         weights[$1] * weight(inputError: batch.inputErrors[$0], scale: scales[$0]) / reduction
-      }, bends: settings.linearBeyond.map { bend in scales.map { Float(bend) / $0 } } ?? [],
-      differences: comparison == .none ? [] : differences(batch, goal, scales, inPairs: comparison == .pairs))
-  }
-
-  /// What a slice adds to the mean of those beside it, or the differences of pairs.
-  private func differences(_ batch: PatchBatch, _ goal: Tensor, _ scales: [Float], inPairs: Bool)
-    -> [SliceDetailLoss.Difference]
-  {
-    stride(from: 0, to: scales.count, by: inPairs ? 2 : 1).map { sample in
-      let later = inPairs ? sample + 1 : sample
-      let range = later..<later + 1
-      let truth =
-        inPairs
-        ? Tensor.linearCombination([(1, batch.targets.slice(range)), (-1, batch.targets.slice(sample..<later))])
-        : Tensor.linearCombination([(Double(scales[sample]), goal.slice(range))])
-      return SliceDetailLoss.Difference(
-        later: later, earlier: inPairs ? sample : nil, truth: truth, typical: batch.sliceDifferences[sample],
-        scale: scales[later])
-    }
+      }, bends: settings.linearBeyond.map { bend in scales.map { Float(bend) / $0 } } ?? [])
   }
 
   /// Makes a squared error of the output one that is relative to the input's, if the settings say so.

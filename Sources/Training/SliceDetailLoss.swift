@@ -1,4 +1,5 @@
 import Foundation
+import Models
 import TensorCore
 
 /// The term of the loss that asks slices to differ from their neighbours as much as the truth's do.
@@ -86,5 +87,23 @@ struct SliceDetailLoss: Sendable {
       }
     }
     return count * (log(own / goal) + goal / own - 1)
+  }
+}
+
+extension DiffusionObjective {
+  /// What a slice has beyond the mean of those beside it, or the differences of pairs.
+  func differences(in batch: PatchBatch, _ comparison: Comparison) -> [SliceDetailLoss.Difference] {
+    let scales = prediction.residualScales(of: batch.conditions)
+    let apart = comparison == .pairs ? 1 : 0
+    guard comparison != .none else { return [] }
+    let before = comparison == .pairs ? batch.targets : conditions.centre(of: batch.conditions)
+    return stride(from: 0, to: scales.count, by: apart + 1).map { sample in
+      let later = sample + apart
+      return SliceDetailLoss.Difference(
+        later: later, earlier: apart == 1 ? sample : nil,
+        truth: .linearCombination([
+          (1, batch.targets.slice(later..<later + 1)), (-1, before.slice(sample..<sample + 1)),
+        ]), typical: batch.sliceDifferences[sample], scale: scales[later])
+    }
   }
 }
