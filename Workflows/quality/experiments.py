@@ -7,6 +7,7 @@ from measures import OBJECT_FROM
 from runs import Refused, say
 
 FIELDS = ("independent", "shared", "correlated")
+OTHERS = [("2d", "another model"), ("plain", "trained without sliceDetail")]
 CURVE = [("ddim", []), ("ddim", ["--steps", 5]), ("ddim", ["--steps", 2]), ("ddim", ["--steps", 1]),
          ("pfdiff-1_1", []), ("pfdiff-2_1", []), ("pfdiff-3_2", []), ("ddpm", [])]
 SAMPLES, BINS = 8, 10
@@ -49,9 +50,10 @@ class Experiments:
                  ("three planes, shared noise, slice detail matched", ["--plane", "all", "--slice-detail", "matched"])]
         for name, flags in ways:
             rows += self.row(self.model, self.case, name, flags)
-        alone = self.others("2d")
-        if alone is not None:
-            rows += self.row(alone, self.case, "another model, shared noise", [])
+        for ending, name in OTHERS:
+            other = self.others(ending)
+            if other is not None:
+                rows += self.row(other, self.case, f"{name}, shared noise", [])
         return self.described(rows)
 
     def acceleration(self):
