@@ -40,7 +40,7 @@ struct SliceDetailLoss: Sendable {
     let (rows, columns) = (errors.shape[1], errors.shape[2])
     let pixels = rows * columns
     var loss = 0.0
-    for difference in differences {
+    for difference in differences where difference.typical > 0 {
       var predicted = difference.truth
       errors.withUnsafeBuffer { e in
         predicted.withUnsafeMutableBuffer { d in
@@ -52,7 +52,6 @@ struct SliceDetailLoss: Sendable {
       }
       let scale = Double(difference.scale)
       let factor = weight * weights[difference.later] * difference.typical / (scale * scale)
-      guard difference.typical > 0 else { continue }
       for row in stride(from: 0, to: rows, by: Self.block) {
         for column in stride(from: 0, to: columns, by: Self.block) {
           let block = (row..<min(row + Self.block, rows)).map {
@@ -93,14 +92,14 @@ struct SliceDetailLoss: Sendable {
 extension DiffusionObjective {
   /// What a slice has beyond the mean of those beside it, or the differences of pairs.
   func differences(in batch: PatchBatch, _ comparison: Comparison) -> [SliceDetailLoss.Difference] {
-    let scales = prediction.residualScales(of: batch.conditions)
-    let apart = comparison == .pairs ? 1 : 0
     guard comparison != .none else { return [] }
-    let before = comparison == .pairs ? batch.targets : conditions.centre(of: batch.conditions)
-    return stride(from: 0, to: scales.count, by: apart + 1).map { sample in
-      let later = sample + apart
+    let inPairs = comparison == .pairs
+    let scales = prediction.residualScales(of: batch.conditions)
+    let before = inPairs ? batch.targets : conditions.centre(of: batch.conditions)
+    return stride(from: 0, to: scales.count, by: inPairs ? 2 : 1).map { sample in
+      let later = inPairs ? sample + 1 : sample
       return SliceDetailLoss.Difference(
-        later: later, earlier: apart == 1 ? sample : nil,
+        later: later, earlier: inPairs ? sample : nil,
         truth: .linearCombination([
           (1, batch.targets.slice(later..<later + 1)), (-1, before.slice(sample..<sample + 1)),
         ]), typical: batch.sliceDifferences[sample], scale: scales[later])

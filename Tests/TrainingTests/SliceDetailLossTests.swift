@@ -21,7 +21,7 @@ import Testing
     return (loss, gradient)
   }
 
-  @Test func `the loss of a flat block is the divergence of its energy from the truth's`() {
+  @Test func `the loss of a block is the divergence of its energy from the truth's`() {
     // True differences of 2 everywhere, predicted ones of 3: q = 4, p = 9.
     let truth = Tensor(repeating: 2, shape: [1, 16, 16, 1])
     let off = Self.loss(Tensor(repeating: 1, shape: [1, 16, 16, 1]), truth: truth, typical: 5)
@@ -35,7 +35,7 @@ import Testing
   }
 
   @Test func `blocks are judged one by one, the narrow ones at the edge by their own size`() {
-    // 20 × 20: four blocks. Too much in the first and as much too little in the second do not make up for each other.
+    // 20 × 20 pixels are four blocks, of which only the second, at the right edge, is wrong.
     let truth = Tensor(repeating: 1, shape: [1, 20, 20, 1])
     var error = Tensor(repeating: 0, shape: [1, 20, 20, 1])
     for row in 0..<16 { error[flat: row * 20 + 18] = 1 }
