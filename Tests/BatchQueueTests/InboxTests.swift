@@ -331,7 +331,7 @@ struct InboxTests {
       for (number, name) in hostile.enumerated() {
         let path = Array(root.path.utf8) + [47] + name + [0]
         let file = path.withUnsafeBytes {
-          open($0.assumingMemoryBound(to: CChar.self).baseAddress!, O_WRONLY | O_CREAT, 0o644)
+          open($0.assumingMemoryBound(to: CChar.self).baseAddress!, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
         }
         let text = Array("content \(number)".utf8)
         #expect(file >= 0 && write(file, text, text.count) == text.count)

@@ -66,7 +66,7 @@ struct PutAwayTests {
     try with { scene in
       try scene.write("old", "a.txt")
       try scene.write("", "a.txt.done")
-      let writer = open(scene.root.path + "/a.txt", O_WRONLY)
+      let writer = open(scene.root.path + "/a.txt", O_WRONLY | O_CLOEXEC)
       defer { close(writer) }
       let rule = try #require(InboxOptions.OnDone(rawValue: rule))
       #expect(try !scene.archive(rule).putAway(scene.drop("a.txt"), answer, succeeded: true))

@@ -68,7 +68,8 @@ struct HalfCopiedTests {
     var dice = Dice(seed: seed + 1)
     let cuts = ([0, data.count] + (0..<3).map { _ in 1 + dice.below(data.count - 1) }).sorted()
     let path = url.path
-    var file = open(path, O_WRONLY | O_CREAT, 0o644)
+    // A program that another test starts meanwhile must not inherit the file: it would be open for writing until that ends.
+    var file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
     if producer == .inPlace {
       let old = Data(data.reversed())
       old.withUnsafeBytes { _ = pwrite(file, $0.baseAddress, $0.count, 0) }
@@ -78,7 +79,7 @@ struct HalfCopiedTests {
       if producer.needsFormat {
         close(file)
         pause(&dice)
-        file = open(path, O_WRONLY)
+        file = open(path, O_WRONLY | O_CLOEXEC)
       } else {
         pause(&dice)
       }

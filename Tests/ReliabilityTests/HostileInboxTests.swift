@@ -250,7 +250,7 @@ struct HostileInboxTests {
   private func put(_ data: Data, _ name: [UInt8], in folder: URL) throws {
     let path = Array(folder.path.utf8) + [47] + name + [0]
     let file = path.withUnsafeBytes {
-      open($0.assumingMemoryBound(to: CChar.self).baseAddress!, O_WRONLY | O_CREAT, 0o644)
+      open($0.assumingMemoryBound(to: CChar.self).baseAddress!, O_WRONLY | O_CREAT | O_CLOEXEC, 0o644)
     }
     guard file >= 0 else { throw POSIXError(.EIO) }
     defer { close(file) }
