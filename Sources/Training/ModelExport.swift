@@ -63,7 +63,9 @@ public struct ModelExport {
   private var training: TrainingRecord {
     func line(_ entry: TrainingConfiguration.DataEntry) -> String {
       let condition = entry.condition.map { " from \($0)" } ?? ""
-      return "\(entry.path)\(condition), slices \(entry.slices.lowerBound)-\(entry.slices.upperBound): \(entry.source)"
+      let plane = entry.plane == .stored ? "" : ", cut \(entry.plane.rawValue)"
+      return
+        "\(entry.path)\(condition), slices \(entry.slices.lowerBound)-\(entry.slices.upperBound)\(plane): \(entry.source)"
     }
     let patches = configuration.patches
     let samples = (0..<checkpoint.state.step).reduce(0) {

@@ -17,7 +17,7 @@ struct PairBuilder {
 
   func entry(_ entry: TrainingConfiguration.DataEntry, number: Int) throws -> PairedDataset.Entry {
     let url = folder.appendingPathComponent(entry.path)
-    let clean = try slices(entry.slices, of: url, margin: entry.margin)
+    let clean = try slices(of: url, entry)
     try checkSize(clean, entry)
     var variants: [PairedDataset.Variant]
     if configuration.task == .superResolve {
@@ -46,7 +46,7 @@ struct PairBuilder {
     guard let condition = entry.condition else {
       throw TrainingError(.data, "\(entry.path) has neither a degradation nor a condition file")
     }
-    let paired = try slices(entry.slices, of: folder.appendingPathComponent(condition), margin: entry.margin)
+    let paired = try slices(of: folder.appendingPathComponent(condition), entry)
     guard paired.voxels.shape == clean.voxels.shape else {
       throw TrainingError(.data, "\(condition) and \(entry.path) have different grids: pairs must be aligned")
     }
@@ -87,9 +87,9 @@ struct PairBuilder {
     }
   }
 
-  /// The slices of the first frame that an entry uses, with air around them.
-  private func slices(_ range: ClosedRange<Int>, of url: URL, margin: Int) throws -> Volume {
-    let volume = try read(url)
+  /// The slices of the first frame that an entry uses, cut as it says, with air around them.
+  private func slices(of url: URL, _ entry: TrainingConfiguration.DataEntry) throws -> Volume {
+    let (volume, range) = (try read(url), entry.slices)
     guard range.upperBound < volume.slices else {
       throw TrainingError(
         .data, "\(url.lastPathComponent) has slices 0-\(volume.slices - 1), not \(range.lowerBound)-\(range.upperBound)"
@@ -102,9 +102,23 @@ struct PairBuilder {
     }
     var affine = volume.affine
     for r in 0..<3 { affine.rows[r][3] += affine.rows[r][2] * Double(range.lowerBound) }
-    for r in 0..<3 { affine.rows[r][3] -= (affine.rows[r][0] + affine.rows[r][1]) * Double(margin) }
-    let padded = planes.reshaped([1, range.count, volume.rows, volume.columns]).surrounded(by: margin)
-    return Volume(voxels: padded, affine: affine, header: volume.header)
+    let used = Volume(
+      voxels: planes.reshaped([1, range.count, volume.rows, volume.columns]), affine: affine, header: volume.header)
+    return try cut(used, as: entry.plane, url).surrounded(by: entry.margin)
+  }
+
+  private func cut(_ volume: Volume, as plane: TrainingConfiguration.Plane, _ url: URL) throws -> Volume {
+    guard let choice = SlicingPlane.Choice(rawValue: plane.rawValue), plane != .stored else { return volume }
+    let way = SlicingPlane(choice, for: volume)
+    guard way.name == plane.rawValue else {
+      throw TrainingError(
+        .data, "\(url.lastPathComponent) does not say how it lies: leave plane: \(plane.rawValue) out")
+    }
+    let cut = way.arranged(volume)
+    guard cut.slices >= 3 else {
+      throw TrainingError(.data, "\(url.lastPathComponent) has \(cut.slices) \(plane.rawValue) slices, too few")
+    }
+    return cut
   }
 
   /// Network values of a volume, scaled as fits another one (or itself).
@@ -139,6 +153,7 @@ struct PairBuilder {
       }
       let recipe =
         "planes 1, file \(digest), slices \(entry.slices), "
+        + (entry.plane == .stored ? "" : "\(entry.plane), ")
         + (entry.margin > 0 ? "margin \(entry.margin), " : "") + "\(settings.record.kind) \(draw.level), "
         + "\(settings.record.parameters.sorted { $0.key < $1.key }), seed \(seed), \(configuration.intensity)"
       func cached(_ part: String, _ make: () throws -> PlaneStack) throws -> PlaneStack {
@@ -169,17 +184,16 @@ extension IntensityRule {
   }
 }
 
-extension Tensor {
-  /// Images `[frames, slices, rows, columns]` with so many pixels of their smallest value on all four sides.
-  fileprivate func surrounded(by margin: Int) -> Tensor {
+extension Volume {
+  /// The same slices with so many pixels of the smallest value on all four sides.
+  fileprivate func surrounded(by margin: Int) -> Volume {
     guard margin > 0 else { return self }
-    let (rows, columns) = (shape[2], shape[3])
     let width = columns + 2 * margin
-    let smallest = withUnsafeBuffer { $0.min() ?? 0 }
-    var out = Tensor(repeating: smallest, shape: [shape[0], shape[1], rows + 2 * margin, width])
-    withUnsafeBuffer { source in
+    let smallest = voxels.withUnsafeBuffer { $0.min() ?? 0 }
+    var out = Tensor(repeating: smallest, shape: [frames, slices, rows + 2 * margin, width])
+    voxels.withUnsafeBuffer { source in
       out.withUnsafeMutableBuffer { target in
-        for image in 0..<shape[0] * shape[1] {
+        for image in 0..<frames * slices {
           for row in 0..<rows {
             let first = (image * (rows + 2 * margin) + margin + row) * width + margin
             for x in 0..<columns { target[first + x] = source[(image * rows + row) * columns + x] }
@@ -187,6 +201,8 @@ extension Tensor {
         }
       }
     }
-    return out
+    var affine = affine
+    for r in 0..<3 { affine.rows[r][3] -= (affine.rows[r][0] + affine.rows[r][1]) * Double(margin) }
+    return Volume(voxels: out, affine: affine, header: header)
   }
 }

@@ -68,14 +68,23 @@ public struct TrainingConfiguration: Sendable, Equatable {
     public var jitter: Double
   }
 
+  /// A way of cutting a scan; the same head cut another way is other anatomy to a network.
+  public enum Plane: String, Sendable, CaseIterable {
+    /// As the file stores it.
+    case stored
+    case axial, coronal, sagittal
+  }
+
   /// Some slices of one scan.
   public struct DataEntry: Sendable, Equatable {
     /// File of the target, below the data folder.
     public var path: String
     /// File of the condition on the same grid; nil when it is made from the target.
     public var condition: String?
-    /// Slices that are used, first and last.
+    /// Slices that are used, first and last, as the file stores them.
     public var slices: ClosedRange<Int>
+    /// How what is used is cut into the slices that the network sees.
+    public var plane = Plane.stored
     /// Pixels of air, the scan's smallest value, that are put around each slice before anything is made of it: scanners leave
     /// more of it around a patient than a data set that was cut out.
     public var margin = 0

@@ -68,6 +68,9 @@ extension TrainingConfiguration {
         throw file.error("data", "needs three slices or more of \(entry.path)")
       default: break
       }
+      if entry.plane != .stored, degradation?.record.kind == DegradationKind.lowDoseCT.rawValue {
+        throw file.error("data", "must leave plane out for \(entry.path): a scanner sees CT slices as they are stored")
+      }
       if loss.sliceDetail > 0, entry.slices.count < 2 {
         throw file.error("data", "needs two slices or more of \(entry.path), as the loss compares neighbours")
       }

@@ -154,15 +154,16 @@ extension TrainingConfiguration {
   }
 
   private static func entries(_ data: StrictMapping, _ key: String) throws -> [DataEntry] {
-    let entries = try data.mappings(key, keys: ["path", "condition", "slices", "margin", "weight", "source"]).map {
-      map in
+    let keys = ["path", "condition", "slices", "plane", "margin", "weight", "source"]
+    let entries = try data.mappings(key, keys: keys).map { map in
       let bounds = try map.string("slices").split(separator: "-", omittingEmptySubsequences: false).map { Int($0) }
       guard bounds.count == 2, let first = bounds[0], let last = bounds[1], first <= last, last < 1 << 20 else {
         throw map.error("slices", "must be a range such as 0-107")
       }
       return DataEntry(
         path: try map.string("path"), condition: map.has("condition") ? try map.string("condition") : nil,
-        slices: first...last, margin: try map.int("margin", in: 0...1024, default: 0),
+        slices: first...last, plane: try map.choice("plane", default: Plane.stored),
+        margin: try map.int("margin", in: 0...1024, default: 0),
         weight: try map.double("weight", in: 1e-9...1e9, default: 1),
         source: try map.string("source"))
     }

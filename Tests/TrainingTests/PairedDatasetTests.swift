@@ -257,6 +257,64 @@ import Volumes
     }
   }
 
+  /// A volume of 12 columns, 14 rows and 13 slices whose values say where they are.
+  private static func places(format: VolumeFileFormat = .nifti1) -> Volume {
+    var voxels = Tensor(repeating: 0, shape: [1, 13, 14, 12])
+    voxels.withUnsafeMutableBuffer { values in for i in values.indices { values[i] = Float(i) / 25 } }
+    return Volume(
+      voxels: voxels, affine: .scaling([1, 1, 1]), header: VolumeHeader(format: format, dataType: .float32))
+  }
+
+  private static func places(_ plane: String, format: VolumeFileFormat = .nifti1, in folder: URL) throws -> PlaneStack {
+    let yaml = TinyTraining.yaml().replacingOccurrences(of: "slices: 0-3", with: "slices: 1-10, plane: \(plane)")
+    let configuration = try TrainingConfiguration(yaml: yaml)
+    return try PairedDataset(
+      [configuration.training[0]], of: configuration, folder: TinyTraining.folder(folder),
+      cache: folder.appendingPathComponent("cache"), realisations: 1, seed: 1,
+      read: { _ in places(format: format) }, progress: { _ in }
+    ).entries[0].variants[0].target
+  }
+
+  @Test func `what is used of a scan is cut as the entry says`() throws {
+    try withTemporaryFolder { folder in
+      // Columns, rows and planes of each cut, as axes of the file.
+      for (plane, axes) in [
+        ("stored", [0, 1, 2]), ("axial", [0, 1, 2]), ("coronal", [0, 2, 1]), ("sagittal", [1, 2, 0]),
+      ] {
+        let stack = try Self.places(plane, in: folder)
+        let extents = axes.map { [12, 14, 10][$0] }
+        #expect([stack.columns, stack.rows, stack.planes] == extents)
+        for i in stack.values.indices {
+          let here = [i % extents[0], i / extents[0] % extents[1], i / extents[0] / extents[1]]
+          var at = [0, 0, 1]
+          for axis in 0..<3 { at[axes[axis]] += here[axis] }
+          let value = Double(at[0] + 12 * (at[1] + 14 * at[2])) / 25
+          #expect(abs(Double(stack.values[i]) / 32767 - (value / 50 - 1)) < 1e-4)
+        }
+      }
+    }
+  }
+
+  @Test func `a cut that an image does not have is refused, and so is one of too few slices`() throws {
+    try withTemporaryFolder { folder in
+      #expect {
+        try Self.places("coronal", format: .png, in: folder)
+      } throws: { "\($0)".contains("leave plane: coronal out") }
+      #expect(try Self.places("stored", format: .png, in: folder).planes == 10)
+      let yaml = TinyTraining.yaml().replacingOccurrences(
+        of: "slices: 0-3", with: "slices: 0-3, plane: sagittal, margin: 9")
+      let configuration = try TrainingConfiguration(yaml: yaml)
+      func dataset(columns: Int) throws -> PairedDataset {
+        try PairedDataset(
+          [configuration.training[0]], of: configuration, folder: TinyTraining.folder(folder),
+          cache: folder.appendingPathComponent("cache"), realisations: 1, seed: 1,
+          read: { _ in Phantoms.volume(Tensor(repeating: 50, shape: [1, 6, 16, columns])) }, progress: { _ in })
+      }
+      #expect(try dataset(columns: 3).entries[0].variants[0].target.planes == 3)
+      #expect { try dataset(columns: 2) } throws: { "\($0)".contains("2 sagittal slices, too few") }
+    }
+  }
+
   @Test func `slices that are not there and patches that do not fit are refused`() throws {
     try withTemporaryFolder { folder in
       for (from, to) in [("slices: 0-3", "slices: 0-6"), ("sizes: [8]", "sizes: [20]")] {

@@ -67,6 +67,11 @@ import Testing
     ("baseChannels: 32", "baseChannels: 33", "multiple"),
     ("baseChannels: 32", "baseChannels: 32, normGroups: 5", "normGroups"),
     ("slices: 0-3", "slices: 0-3, margin: -1", "0...1024"),
+    ("slices: 0-3", "slices: 0-3, plane: all", "stored, axial, coronal, sagittal"),
+    (
+      "{kind: rician, levels: [0.05, 0.1]}\ndata:\n  training: [{path: a.nii, slices: 0-3,",
+      "{kind: low-dose-ct, levels: [0.1]}\ndata:\n  training: [{path: a.nii, slices: 0-3, plane: axial,", "scanner"
+    ),
     ("task: denoise", "task: translate", "pairs"),
     ("task: denoise", "task: super-resolve", "takes no other"),
     ("kind: data, skip", "kind: noise, skip", "neither"),
