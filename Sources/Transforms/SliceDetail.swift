@@ -18,6 +18,8 @@ public enum SliceDetail {
 
   /// The largest gain; more would cost more than it restores (Docs/Decisions/0019-as-different-as-the-truth.md).
   public static let largestGain = 1.5
+  /// Gain and noise follow from each other; a pass leaves about a fifth of what the one before was off by.
+  private static let mostPasses = 8
   /// Fewer pairs of bright voxels than this say nothing of a stack.
   private static let leastPairs = 1000
 
@@ -32,14 +34,17 @@ public enum SliceDetail {
     let ends = Percentiles.of(input, at: [0, 99.9])
     func value(_ share: Double) -> Float { Float(ends[0] + share * (ends[1] - ends[0])) }
     let sigma = channelNoise(noise, measuredIn: result, brighterThan: value(NoiseLevel.bright))
-    let sums = Sums(result, input, RicianMoments(sigma: sigma), brighterThan: value(0.1))
-    guard sums.pairs >= leastPairs else { return 0 }
-    // |Δx + kΔh|² = |Δx|² + 2k ΔxΔh + k²|Δh|² with h = x − Lx, solved for what the noise leaves of |Δy|².
-    let lack = sums.input - sums.noise - sums.result
-    guard lack > 0, sums.detail > 0 else { return 0 }
-    let root = (sums.product * sums.product + sums.detail * lack).squareRoot()
-    let gain = (root - sums.product) / sums.detail
-    return gain.isFinite ? min(gain, largestGain) : 0
+    let moments = RicianMoments(sigma: sigma)
+    // What noise adds to weak signals depends on how much they differ: on the result with its gain.
+    var gain = 0.0
+    for _ in 0..<mostPasses {
+      let sums = Sums(result, input, moments, gain: gain, brighterThan: value(0.1))
+      guard sums.pairs >= leastPairs else { return 0 }
+      let next = sums.matchingGain
+      defer { gain = next }
+      if abs(next - gain) < 0.01 { break }
+    }
+    return gain
   }
 
   /// The σ of both channels that leads to a standard deviation `noise` of magnitudes, mean over a volume's bright voxels.
@@ -71,12 +76,22 @@ public enum SliceDetail {
     private(set) var pairs = 0
     /// Squared differences of the input, of the result, and of the result's detail.
     private(set) var input = 0.0, result = 0.0, detail = 0.0
-    /// What noise has added to those of the input.
+    /// What noise has added to those of the input, if the result with the gain it is given is the truth.
     private(set) var noise = 0.0
     /// Differences of the result times those of its detail.
     private(set) var product = 0.0
 
-    init(_ result: Tensor, _ input: Tensor, _ moments: RicianMoments, brighterThan threshold: Float) {
+    /// The gain in 0...1.5 that gives the result what noise leaves of the input's energy.
+    ///
+    /// |Δx + kΔh|² = |Δx|² + 2k ΔxΔh + k²|Δh|² with h = x − Lx.
+    var matchingGain: Double {
+      let lack = input - noise - result
+      guard lack > 0, detail > 0 else { return 0 }
+      let gain = ((product * product + detail * lack).squareRoot() - product) / detail
+      return gain.isFinite ? min(gain, largestGain) : 0
+    }
+
+    init(_ result: Tensor, _ input: Tensor, _ moments: RicianMoments, gain: Double, brighterThan threshold: Float) {
       let (slices, pixels) = (result.shape[1], result.shape[2] * result.shape[3])
       result.withUnsafeBuffer { x in
         input.withUnsafeBuffer { y in
@@ -86,7 +101,7 @@ public enum SliceDetail {
               // Beyond the first and the last slice the stack goes on as it ends.
               add(
                 x, y, moments, first..<first + pixels, before: slice > 0 ? -pixels : 0, next: pixels,
-                after: slice + 2 < slices ? 2 * pixels : pixels, threshold)
+                after: slice + 2 < slices ? 2 * pixels : pixels, gain, threshold)
             }
           }
         }
@@ -96,18 +111,18 @@ public enum SliceDetail {
     /// Adds the pairs of a slice's voxels with those of the `next` one.
     private mutating func add(
       _ x: UnsafeBufferPointer<Float>, _ y: UnsafeBufferPointer<Float>, _ moments: RicianMoments, _ slice: Range<Int>,
-      before: Int, next: Int,
-      after: Int, _ threshold: Float
+      before: Int, next: Int, after: Int, _ gain: Double, _ threshold: Float
     ) {
       for voxel in slice where x[voxel] + x[voxel + next] > 2 * threshold {
         let change = Double(x[voxel + next] - x[voxel])
-        // The detail of a slice is (2x − x₋ − x₊)/4: of the next one less that of this one.
-        let edges: Double = Double(x[voxel + after] - x[voxel + before])
-        let detailChange = (3 * change - edges) / 4
+        // The detail of a slice is (2x − x₋ − x₊)/4: the change less the one before, and the one after less the change.
+        let own = (Double(x[voxel] - x[voxel + before]) - change) / 4
+        let others = (change - Double(x[voxel + after] - x[voxel + next])) / 4
+        let detailChange = others - own
         let inputChange = Double(y[voxel + next] - y[voxel])
         pairs += 1
         input += inputChange * inputChange
-        noise += moments.excess(of: Double(x[voxel]), Double(x[voxel + next]))
+        noise += moments.excess(of: Double(x[voxel]) + gain * own, Double(x[voxel + next]) + gain * others)
         result += change * change
         detail += detailChange * detailChange
         product += change * detailChange
