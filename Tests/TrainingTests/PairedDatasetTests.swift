@@ -295,6 +295,22 @@ import Volumes
     }
   }
 
+  @Test func `what was simulated of one cut is not taken for another of the same extents`() throws {
+    try withTemporaryFolder { folder in
+      let cube = Tensor((0..<1000).map { Float($0) / 25 }, shape: [1, 10, 10, 10])
+      let noisy = try ["coronal", "sagittal", "coronal"].map { plane in
+        let yaml = TinyTraining.yaml().replacingOccurrences(of: "slices: 0-3", with: "slices: 0-9, plane: \(plane)")
+        let configuration = try TrainingConfiguration(yaml: yaml)
+        return try PairedDataset(
+          [configuration.training[0]], of: configuration, folder: TinyTraining.folder(folder),
+          cache: folder.appendingPathComponent("cache"), realisations: 1, seed: 1,
+          read: { _ in Phantoms.volume(cube) }, progress: { _ in }
+        ).entries[0].variants[0].condition
+      }
+      #expect(noisy[0] != noisy[1] && noisy[0] == noisy[2] && noisy[0] != nil)
+    }
+  }
+
   @Test func `a cut that an image does not have is refused, and so is one of too few slices`() throws {
     try withTemporaryFolder { folder in
       #expect {

@@ -92,6 +92,19 @@ enum TinyTraining {
     }
   }
 
+  @Test func `a card says what a model was trained on, and how that was cut`() throws {
+    try withTemporaryFolder { folder in
+      let yaml = TinyTraining.yaml().replacingOccurrences(of: "slices: 0-3", with: "slices: 0-3, plane: axial")
+      let configuration = try TrainingConfiguration(yaml: yaml)
+      let dataset = try TinyTraining.dataset(configuration, in: TinyTraining.folder(folder))
+      let state = try Trainer(configuration, dataset: dataset).initialState
+      let checkpoint = TrainingCheckpoint(state: state, configuration: yaml, steps: 6, command: "", validation: [])
+      let record = try #require(try ModelExport(checkpoint, software: "").card().training)
+      #expect(record.data == ["a.nii, slices 0-3, cut axial: made up", "b.nii, slices 1-2: made up"])
+      #expect(record.heldOut == ["b.nii, slices 4-5: made up"])
+    }
+  }
+
   @Test(arguments: [
     (#""step":0"#, #""step":-5"#), (#""step":0"#, #""step":9223372036854775807"#),
     (#""momentStep":0"#, #""momentStep":7"#), (#""shape":[32]"#, #""shape":[4611686018427387904,4]"#),
