@@ -115,14 +115,14 @@ public enum SliceDetail {
     ) {
       for voxel in slice where x[voxel] + x[voxel + next] > 2 * threshold {
         let change = Double(x[voxel + next] - x[voxel])
-        // The detail of a slice is (2x − x₋ − x₊)/4: the change less the one before, and the one after less the change.
-        let own = (Double(x[voxel] - x[voxel + before]) - change) / 4
-        let others = (change - Double(x[voxel + after] - x[voxel + next])) / 4
-        let detailChange = others - own
+        // The detail of a slice, (2x − x₋ − x₊)/4, is a quarter of the change up to it less the change after it.
+        let ownDetail = (Double(x[voxel] - x[voxel + before]) - change) / 4
+        let nextDetail = (change - Double(x[voxel + after] - x[voxel + next])) / 4
+        let detailChange = nextDetail - ownDetail
         let inputChange = Double(y[voxel + next] - y[voxel])
         pairs += 1
         input += inputChange * inputChange
-        noise += moments.excess(of: Double(x[voxel]) + gain * own, Double(x[voxel + next]) + gain * others)
+        noise += moments.excess(of: Double(x[voxel]) + gain * ownDetail, Double(x[voxel + next]) + gain * nextDetail)
         result += change * change
         detail += detailChange * detailChange
         product += change * detailChange
