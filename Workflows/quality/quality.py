@@ -23,11 +23,13 @@ import sys
 import cases
 import experiments
 import tables
+import truthnoise
 import verdicts
+import volumes
 from baselines import VERSIONS, Denoisers
 from contrasts import Regressions
 from gaps import Interpolations
-from measures import Measures
+from measures import OBJECT_FROM, Measures
 from runs import Model, Output, Refused, Workshop, say
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -37,7 +39,7 @@ import machine
 
 BASELINES = {"denoise": Denoisers, "super-resolve": Interpolations, "translate": Regressions}
 # What can be measured anew by itself, without the cases.
-PARTS = ("consistency", "acceleration", "thousand", "calibration")
+PARTS = ("consistency", "acceleration", "thousand", "calibration", "own-noise")
 # How Pellucid is run for the tables, beside what the task's shipped workflow does.
 SAMPLERS = [("ddim", []), ("pfdiff-1_1", ["--sampler", "pfdiff-1_1"])]
 
@@ -95,11 +97,20 @@ class Measurement:
     def parts(self, wanted):
         """Closer looks by name; without those that there is nothing for."""
         closer = experiments.Experiments(self.workshop, self.preparation, self.measures, self.model, self.task, self.others)
-        looks = {"consistency": closer.consistency, "acceleration": closer.acceleration, "thousand": closer.thousand}
+        looks = {"consistency": closer.consistency, "acceleration": closer.acceleration, "thousand": closer.thousand,
+                 "own-noise": self.own_noise}
         if self.task.kind == "denoise":
             looks["calibration"] = closer.calibration
         found = {name: looks[name]() for name in wanted if name in looks}
         return {name: look for name, look in found.items() if look is not None}
+
+    def own_noise(self):
+        """Noise in the truths themselves, case by case. None where it is not that of magnitudes, or slices are means of slices."""
+        if not (self.task.rician or self.task.kind == "translate"):
+            return None
+        shows = OBJECT_FROM.get(self.task.name, 0.1)
+        return {"cases": [{"case": case.name} | truthnoise.own_noise(
+            volumes.to_unit(volumes.read(case.truth), case.window), shows) for case in self.preparation.cases(self.task)]}
 
     def whole(self):
         found = [{"name": case.name, "scan": case.scan.file, "level": case.level, "slices": case.slices,

@@ -31,6 +31,8 @@ where the scans come from and how to add a case.
 SUPER_RESOLUTION = """The input of factor f is the mean of f neighbouring slices. The truth is the sliding mean of f slices: what a scanner
 would have seen there. Image quality is that of the slices that were made; slice difference is that of the whole stack.
 The row *input* repeats the nearest slice."""
+OWN_NOISE = """Truths are scans, and one simulation of scans, with noise of their own, estimated from their air: of the truth's slice difference it
+is the share that is given in the last lines of a task. An output without any noise would have that much less than 1; one that has 1 has some."""
 NEAR = 0.05  # how far slice differences may be from the truth's
 NAMES = {"psnr": ("PSNR", " dB", 2), "ssim": ("SSIM", "", 4)}
 
@@ -155,6 +157,10 @@ def agreement(results):
             if values:
                 rows.append([task, name, ", ".join(number(value, 3) for value in values),
                              f"{sum(abs(value - 1) <= NEAR for value in values)} of {len(values)}"])
+        for name, key in (("noise in the whole truth", "share"), ("noise in the truth's object", "objectShare")):
+            shares = [case[key] for case in result.get("own-noise", {"cases": []})["cases"]]
+            if any(shares):
+                rows.append([task, name, ", ".join(number(share, 3) for share in shares), "–"])
     return table(["task", "of", "slice difference, case by case", "0.95 to 1.05"], rows)
 
 
@@ -261,4 +267,5 @@ def write_page(results, docs):
     put(docs, "Quality.md", "\n\n".join([INTRODUCTION, "## Summary", "Judged by the way in which the task's workflow samples, "
                                          "which is the first of Pellucid's in each table.", summary(results),
                                          "How much slices differ from their neighbours, as a multiple of the truth's "
-                                         "(target: within 5 %; smearing is an error, too):", agreement(results), *sections]) + "\n")
+                                         "(target: within 5 %; smearing is an error, too):", agreement(results), OWN_NOISE,
+                                         *sections]) + "\n")
