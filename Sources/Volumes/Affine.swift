@@ -47,4 +47,14 @@ public struct Affine: Sendable, Equatable {
   public func position(of index: [Double]) -> [Double] {
     rows.map { $0[0] * index[0] + $0[1] * index[1] + $0[2] * index[2] + $0[3] }
   }
+
+  /// The largest distance in mm between the places that this and another affine give to the same voxel of a volume of
+  /// `extents` (columns, rows, slices): it is at a corner.
+  public func largestShift(from other: Affine, over extents: [Int]) -> Double {
+    (0..<8).map { corner in
+      let index = (0..<3).map { corner >> $0 & 1 == 1 ? Double(extents[$0] - 1) : 0 }
+      let shift = zip(position(of: index), other.position(of: index)).map { $0 - $1 }
+      return shift.reduce(0) { $0 + $1 * $1 }.squareRoot()
+    }.max() ?? 0
+  }
 }

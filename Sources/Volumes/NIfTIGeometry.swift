@@ -90,13 +90,7 @@ struct NIfTIGeometry {
 
   /// Reports where the two forms put a corner of the volume more than a tenth of a voxel apart.
   private mutating func compare(_ sform: Affine, _ qform: Affine, _ extents: [Int]) {
-    var farthest = 0.0
-    for corner in 0..<8 {
-      let index = (0..<3).map { corner >> $0 & 1 == 1 ? Double(extents[$0] - 1) : 0 }
-      let a = sform.position(of: index)
-      let b = qform.position(of: index)
-      farthest = max(farthest, (0..<3).reduce(0) { $0 + (a[$1] - b[$1]) * (a[$1] - b[$1]) }.squareRoot())
-    }
+    let farthest = sform.largestShift(from: qform, over: extents)
     guard farthest > 0.1 * sform.spacing.min()! else { return }
     let shown = (farthest * 100).rounded() / 100
     warnings.append("W-FORMS: sform and qform differ by up to \(shown) mm; the sform was used")

@@ -19,7 +19,7 @@ enum GridAgreement {
         "\(name) has \(grid(image)) voxels, \(other) \(grid(reference)): give images of one grid")
     }
     if !ignoringGeometry, image.header.format != .png, reference.header.format != .png {
-      let shift = largestShift(image, reference)
+      let shift = image.affine.largestShift(from: reference.affine, over: reference.dimensions)
       // Headers hold float32, quaternions more loosely; a hundredth of a voxel is more than any of them rounds.
       guard shift <= 0.01 * (reference.affine.spacing.min() ?? 0) else {
         throw PipelineError(
@@ -39,16 +39,6 @@ enum GridAgreement {
       .unsuitableInput,
       "\(count) of \(volume.voxels.count) voxels of \(name) are no numbers (NaN or infinite), so no figure would be one: "
         + "replace them first")
-  }
-
-  /// The largest distance in mm between the places that two images of one size give to the same voxel: it is at a corner.
-  private static func largestShift(_ a: Volume, _ b: Volume) -> Double {
-    let last = [a.columns, a.rows, a.slices].map { Double($0 - 1) }
-    return (0..<8).map { corner in
-      let index = (0..<3).map { corner >> $0 & 1 == 1 ? last[$0] : 0 }
-      let difference = zip(a.affine.position(of: index), b.affine.position(of: index)).map { $0 - $1 }
-      return difference.reduce(0) { $0 + $1 * $1 }.squareRoot()
-    }.max() ?? 0
   }
 
   private static func grid(_ volume: Volume) -> String {
