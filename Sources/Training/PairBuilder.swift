@@ -50,6 +50,7 @@ struct PairBuilder {
     guard paired.voxels.shape == clean.voxels.shape else {
       throw TrainingError(.data, "\(condition) and \(entry.path) have different grids: pairs must be aligned")
     }
+    try checkCut(paired, condition, clean, entry)
     // As at run time: a denoised image is scaled back as its input was scaled, another contrast by a range of its own.
     let reference = configuration.task == .denoise ? paired : clean
     var variant = PairedDataset.Variant(
@@ -119,6 +120,20 @@ struct PairBuilder {
       throw TrainingError(.data, "\(url.lastPathComponent) has \(cut.slices) \(plane.rawValue) slices, too few")
     }
     return cut
+  }
+
+  /// Both files of a pair are cut by their own headers: unless these agree, other voxels would lie beside each other.
+  private func checkCut(
+    _ paired: Volume, _ condition: String, _ clean: Volume, _ entry: TrainingConfiguration.DataEntry
+  ) throws {
+    guard entry.plane != .stored else { return }
+    let shift = paired.affine.largestShift(from: clean.affine, over: clean.dimensions)
+    guard shift <= 0.5 * (clean.spacing.min() ?? 0) else {
+      throw TrainingError(
+        .data,
+        "\(condition) and \(entry.path) lie in different places, up to \(String(format: "%.3g", shift)) mm apart: "
+          + "correct their headers, or leave plane: \(entry.plane.rawValue) out")
+    }
   }
 
   /// Network values of a volume, scaled as fits another one (or itself).

@@ -331,6 +331,33 @@ import Volumes
     }
   }
 
+  @Test func `pairs that are cut have to lie in one place`() throws {
+    try withTemporaryFolder { folder in
+      func planes(_ plane: String, shift: Double) throws -> Int {
+        let yaml = TinyTraining.yaml().replacingOccurrences(of: "task: denoise", with: "task: translate")
+          .replacingOccurrences(of: "degradation: {kind: rician, levels: [0.05, 0.1]}\n", with: "")
+          .replacingOccurrences(of: "slices: 0-3", with: "condition: b.nii, slices: 1-10, plane: \(plane)")
+          .replacingOccurrences(of: "slices: 1-2", with: "condition: a.nii, slices: 1-10")
+          .replacingOccurrences(of: "slices: 4-5", with: "condition: a.nii, slices: 1-10")
+        let configuration = try TrainingConfiguration(yaml: yaml)
+        return try PairedDataset(
+          [configuration.training[0]], of: configuration, folder: TinyTraining.folder(folder),
+          cache: folder.appendingPathComponent("cache"), realisations: 1, seed: 1,
+          read: { url in
+            var volume = Self.places()
+            if url.lastPathComponent == "b.nii" { volume.affine.rows[0][3] += shift }
+            return volume
+          }, progress: { _ in }
+        ).entries[0].variants[0].target.planes
+      }
+      let (near, stored) = (try planes("coronal", shift: 0.4), try planes("stored", shift: 0.6))
+      #expect(near == 14 && stored == 10)
+      #expect {
+        try planes("coronal", shift: 0.6)
+      } throws: { "\($0)".contains("up to 0.6 mm apart: correct their headers, or leave plane: coronal out") }
+    }
+  }
+
   @Test func `slices that are not there and patches that do not fit are refused`() throws {
     try withTemporaryFolder { folder in
       for (from, to) in [("slices: 0-3", "slices: 0-6"), ("sizes: [8]", "sizes: [20]")] {
