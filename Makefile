@@ -51,7 +51,7 @@ bench: release ## Compare with PyTorch, ONNX Runtime and OpenVINO (half an hour,
 
 evaluate: release ## Measure the models beside classical methods (hours): `make evaluate DATA=folder`; rewrites Docs/Quality.md.
 	@[ -n "$(DATA)" ] || { echo "evaluate: say where the scans are: make evaluate DATA=folder" >&2; exit 64; }
-	@Workflows/quality/quality.sh $(RELEASE) --data "$(DATA)" --models "$(or $(MODELS),Workflows/models)"
+	@Workflows/quality/quality.sh $(RELEASE) --data "$(DATA)" --models "$(or $(MODELS),Workflows/models)" $(if $(OTHERS),--others "$(OTHERS)")
 
 fuzz: setup ## Fuzz the readers of untrusted files: `make fuzz SECONDS=60 TARGET=nifti`; all of them unless told.
 	@SWIFT=$(SWIFT) Workflows/fuzz.sh $(or $(TARGET),all) $(or $(SECONDS),60)

@@ -75,7 +75,7 @@ def methods(rician, quick):
         Method("non-local means", non_local_means, [
             lambda _: [{"h": h, "sigma": s, "patch": 5, "distance": 6}
                        for h, s in itertools.product((0.3, 0.5, 0.7, 0.9, 1.2), (0, 0.5, 1))],
-            lambda best: [{**best, "patch": p, "distance": d} for p in (3, 5, 7) for d in (4, 6, 9)],
+            lambda best: [{**best, "patch": p, "distance": d} for p in (3, 5, 7) for d in (4, 6, 9, 13)],
             lambda best: around(best, "h", fine)]),
         Method("total variation", total_variation, [
             lambda _: [{"weight": w} for w in (0.3, 0.5, 0.8, 1.2, 1.8, 2.7, 4)],
@@ -94,7 +94,7 @@ def methods(rician, quick):
     if rician:
         for method in found[:-1]:  # the last one corrects by itself
             again = method.rounds[-1] if method.function is not blur else None
-            method.rounds += [lambda best: [{**best, "bias": b} for b in (0, 0.5, 1, 1.5)]]
+            method.rounds += [lambda best: [{**best, "bias": b} for b in (0, 0.5, 1, 1.5, 2, 2.5, 3, 4, 5)]]
             method.rounds += [again] if again else []
     return found
 

@@ -3,7 +3,7 @@
 import numpy
 
 import volumes
-from measures import OBJECT_FROM
+from measures import object_from
 from runs import Refused, say
 
 FIELDS = ("independent", "shared", "correlated")
@@ -79,7 +79,7 @@ class Experiments:
         output = self.workshop.restore(self.model, self.case, "--samples", SAMPLES)
         truth = numpy.clip(volumes.read(self.case.truth), *self.case.window)
         error = numpy.clip(volumes.read(output.path), *self.case.window) - truth
-        inside = volumes.to_unit(truth, self.case.window) > OBJECT_FROM.get(self.task.name, 0.1)
+        inside = volumes.to_unit(truth, self.case.window) > object_from(self.task)
         deviation, error = volumes.read(output.deviation)[inside].astype(numpy.float64), error[inside].astype(numpy.float64)
         order = numpy.argsort(deviation, kind="stable")
         bins = [{"deviation": float(numpy.sqrt(numpy.mean(deviation[part] ** 2))),

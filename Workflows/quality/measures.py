@@ -8,9 +8,12 @@ import volumes
 
 SEEDS = (0, 1, 2)
 SPREAD_SLICES = 8  # the fewest that three planes can be laid through
-# Where the object is, in the unit of the window. Air in a lung belongs to it.
-OBJECT_FROM = {"ct-denoise": 0.05}
 LEAST_SLICES = 8  # for a spectrum along the stack
+
+
+def object_from(task):
+    """Above what the object is, in the unit of the window. Air in a lung belongs to it."""
+    return 0.05 if task.name == "ct-denoise" else 0.1
 
 
 def object_psnr(image, truth, threshold):
@@ -91,7 +94,7 @@ class Measures:
         whole = found if case.made is None else self.workshop.compare(output.path, case.truth, case.window)
         units = [volumes.to_unit(volumes.read(path), case.window) for path in (image, truth)]
         stacks = [volumes.to_unit(volumes.read(path), case.window) for path in (output.path, case.truth)]
-        shows = OBJECT_FROM.get(case.task.name, 0.1)
+        shows = object_from(case.task)
         across = None if volumes.read(case.truth).shape[2] < LEAST_SLICES else self.agreement(
             line_correlation, case, output.path, case.truth)
         return {"psnr": found["psnr"], "objectPsnr": object_psnr(*units, shows),

@@ -1,4 +1,4 @@
-"""Measures every model against the truth and against classical methods, on scans that none of them has met.
+"""Measures every model against the truth and against classical methods, on slices that none of them was trained on.
 
     make evaluate DATA=folder                                            everything; rewrites Docs/Quality.md
     Workflows/quality/quality.sh PELLUCID --data FOLDER --quick          few slices; the page stays in the work folder
@@ -29,7 +29,7 @@ import volumes
 from baselines import VERSIONS, Denoisers
 from contrasts import Regressions
 from gaps import Interpolations
-from measures import OBJECT_FROM, Measures
+from measures import Measures, object_from
 from runs import Model, Output, Refused, Workshop, say
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -50,7 +50,7 @@ def parse():
     parser.add_argument("--executable", default=os.path.join(ROOT, ".build", "release", "pellucid"))
     parser.add_argument("--models", default=os.path.join(ROOT, "Workflows", "models"), help="the folder with the models")
     parser.add_argument("--others", help="a folder with models that were trained otherwise, for the comparisons that "
-                        "need them: TASK-2d (sees one slice), TASK-1000 (all labels)")
+                        "need them: TASK-2d (sees one slice), TASK-1000 (all labels), TASK-plain (no sliceDetail)")
     parser.add_argument("--work", default=os.path.join(ROOT, ".build", "quality"),
                         help="where volumes are kept between runs (some gigabytes; default: .build/quality)")
     parser.add_argument("--docs", help="where Quality.md, quality.json and the pictures go (default: Docs; with --quick "
@@ -108,9 +108,9 @@ class Measurement:
         """Noise in the truths themselves, case by case. None where it is not that of magnitudes, or slices are means of slices."""
         if not (self.task.rician or self.task.kind == "translate"):
             return None
-        shows = OBJECT_FROM.get(self.task.name, 0.1)
         return {"cases": [{"case": case.name} | truthnoise.own_noise(
-            volumes.to_unit(volumes.read(case.truth), case.window), shows) for case in self.preparation.cases(self.task)]}
+            volumes.to_unit(volumes.read(case.truth), case.window), object_from(self.task))
+            for case in self.preparation.cases(self.task)]}
 
     def whole(self):
         found = [{"name": case.name, "scan": case.scan.file, "level": case.level, "slices": case.slices,

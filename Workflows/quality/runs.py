@@ -50,10 +50,6 @@ class Model:
         return Model(name, path, len(card.get("conditionSlices") or [0]), card["training"]["steps"],
                      digest(path))
 
-    @property
-    def view(self):
-        return "1 slice" if self.sees == 1 else f"{self.sees} slices"
-
 
 class Workshop:
     def __init__(self, executable, work, threads):
@@ -64,8 +60,8 @@ class Workshop:
 
     def call(self, *arguments):
         """Standard output; one clear line where it fails."""
-        # A build for other processors may be asked for through the environment; the machine's own is measured.
-        environment = {key: value for key, value in os.environ.items() if key not in ("OPENBLAS_CORETYPE",)}
+        # Kernels for other processors may be asked for through the environment; the machine's own are measured.
+        environment = {key: value for key, value in os.environ.items() if key not in ("OPENBLAS_CORETYPE", "PELLUCID_ISA")}
         try:
             done = subprocess.run([self.executable, *map(str, arguments)], capture_output=True, text=True,
                                   env=environment, check=False)
