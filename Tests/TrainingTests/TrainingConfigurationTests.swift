@@ -26,6 +26,30 @@ import Testing
     #expect(inside == beside && card.name == name && training.steps >= beside.optimizer.steps)
   }
 
+  @Test func `the page on training explains every key that is there, and those that the shipped configurations use`()
+    throws
+  {
+    let folder = Self.workflows.appendingPathComponent("training")
+    let page = try String(contentsOf: folder.appendingPathComponent("README.md"), encoding: .utf8)
+    var keys = Set(TrainingConfiguration.keys)
+    for name in ["ct-denoise", "mr-denoise", "mr-superres", "mr-t1-to-t2", "mr-t2-to-t1"] {
+      let text = try String(contentsOf: folder.appendingPathComponent("\(name).yaml"), encoding: .utf8)
+      for line in text.split(separator: "\n") {
+        let unquoted = line.prefix { $0 != "#" }.split(separator: "\"", omittingEmptySubsequences: false).first ?? ""
+        keys.formUnion(unquoted.matches(of: /(?:^|[ {])([a-z][A-Za-z]+):(?: |$)/).map { String($0.1) })
+      }
+    }
+    #expect(keys.count > 60 && keys.isSuperset(of: ["sliceDetail", "margin", "warmupSteps"]))
+    // A key, or several in one row, stands in the first cell.
+    let explained = page.split(separator: "\n").filter { $0.hasPrefix("|") }.compactMap {
+      $0.split(separator: "|").first
+    }
+    .joined()
+    for key in keys.sorted() where !["photons", "views", "electronicNoise", "apodisation"].contains(key) {
+      #expect(explained.contains("`\(key)`"), "\(key)")
+    }
+  }
+
   @Test func `the configuration of the shipped model is read as it stands`() throws {
     let configuration = try TrainingConfiguration(
       contentsOf: Self.workflows.appendingPathComponent("training/ct-denoise.yaml"))
