@@ -5,9 +5,9 @@
 # usage: Workflows/demo.sh PELLUCID OUTPUT_FOLDER
 set -euo pipefail
 pellucid=$(readlink -f "$1")
-out=$2
+mkdir -p "$2"
+out=$(readlink -f "$2")
 cd "$(dirname "$0")/.."
-mkdir -p "$out"
 low=SampleData/ct-lowdose.nii.gz
 full=SampleData/ct-fulldose.nii.gz
 

@@ -47,8 +47,11 @@ extension ModelCard {
     if let noiseLevel {
       try require(task == .denoise, "noiseLevel is for denoising")
       try require(noiseLevel.scale.isFinite && noiseLevel.scale > 0, "noiseLevel.scale must be a positive number")
-      try Self.checkAscending(noiseLevel.range, "noiseLevel.range")
-      try require(noiseLevel.range[0] >= 0, "noiseLevel.range must not be negative")
+      // A single level is a range without width.
+      try require(
+        noiseLevel.range.count == 2 && noiseLevel.range.allSatisfy { (0..<1e9).contains($0) }
+          && noiseLevel.range[0] <= noiseLevel.range[1],
+        "noiseLevel.range must be two numbers, neither negative nor falling")
     }
     try require(
       prediction.residualFollowsNoise != true || (noiseLevel != nil && prediction.kind == .data),

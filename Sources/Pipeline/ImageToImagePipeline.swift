@@ -102,6 +102,7 @@ public struct ImageToImagePipeline: Sendable {
       let input = try RunInput(request)
       try site.checkContainer(for: input.volume)
       let job = try PlannedJob(request, input)
+      try job.restorer.check(input.volume)
       var plan = job.plan
       plan.existing = try site.outlook(job.key)
       if plan.existing != .skip { try site.reserve(plan.outputBytes + plan.scratchBytes) }
@@ -146,7 +147,7 @@ public struct ImageToImagePipeline: Sendable {
     var files = staged.flatMap(\.files)
     if request.report || request.thumbnail != nil {
       try tell(.writing)
-      let page = page(before, restoration.voxels, restoration.deviation, numbers, manifest)
+      let page = page(before, restoration.voxels, restoration.deviation, numbers, manifest, job.plane)
       do {
         for extra in try stageExtras(page, site.policy) {
           files.append(extra.file)
@@ -165,11 +166,12 @@ public struct ImageToImagePipeline: Sendable {
   }
 
   private func page(
-    _ before: Volume, _ after: Tensor, _ deviation: Tensor?, _ numbers: ReportNumbers, _ manifest: Manifest
+    _ before: Volume, _ after: Tensor, _ deviation: Tensor?, _ numbers: ReportNumbers, _ manifest: Manifest,
+    _ plane: SlicingPlane
   ) -> ReportPage {
     ReportPage(
       before: before, after: after, deviation: deviation, numbers: numbers, manifest: manifest,
-      command: request.command, viewer: request.viewer)
+      command: request.command, viewer: request.viewer, plane: plane)
   }
 
   /// The report and the small picture on the disk, as far as they are asked for, before they get their names.
@@ -261,7 +263,7 @@ public struct ImageToImagePipeline: Sendable {
     let numbers = ReportNumbers(before: job.plane.arranged(before.voxels), after: job.plane.arranged(after))
     var complete = manifest
     complete.qc.unit = PlannedJob.unit(of: request.model.card, input.volume.header.format)
-    let html = try page(before, after, deviation, numbers, complete).html()
+    let html = try page(before, after, deviation, numbers, complete, job.plane).html()
     try AtomicFile.write(html, to: request.reportURL, ifExists: .replace)
     complete.outputs.append(
       FileRecord(

@@ -138,6 +138,7 @@ public struct ModelEvaluation: Sendable {
       }
       return 2
     }
+    guard input.slices > 1 else { throw VolumeRestorer.noGap }
     guard let factor = [2, 4, 8, 16].first(where: { (input.slices - 1) * $0 + 1 == truth.slices }) else {
       throw PipelineError(
         .unsuitableInput,

@@ -228,6 +228,12 @@ public struct VolumeRestorer: Sendable {
       ? scale.output.restored(moments.mean) : scale.output.restored(moments.mean, outsideFrom: input)
   }
 
+  /// What `restore` would refuse before its first evaluation: voxels without a range, noise that does not fit.
+  func check(_ volume: Volume) throws {
+    _ = try IntensityTransform(IntensityRule(card.intensity), fitting: volume)
+    if let noise = options.givenNoise { try check(noise, against: volume) }
+  }
+
   private func check(_ noise: Tensor, against volume: Volume) throws {
     guard card.task != .superResolve else {
       throw PipelineError(.usage, "--noise is for models that keep the grid; leave it out for super-resolution")

@@ -1,6 +1,7 @@
 public import Foundation
 public import Provenance
 public import TensorCore
+public import Transforms
 public import Volumes
 
 /// One self-contained HTML page about a restoration: before, after, residual, figures, provenance.
@@ -13,6 +14,7 @@ public struct ReportPage {
   let command: String
   let unit: String
   let viewer: Viewer
+  let plane: SlicingPlane?
 
   /// Bytes of pictures in a page, as base64: what keeps a page without viewer below 1.5 MB.
   private static let pictureBudget = 1_340_000
@@ -25,10 +27,11 @@ public struct ReportPage {
   ///
   /// `after` and `deviation` have the shape of `before.voxels`; `command` repeats the run, with base names for paths; the
   /// unit of the voxel values is the manifest's.
+  /// `plane` is how the network saw it, which spectra follow; nil for as it is stored.
   /// `viewer` goes into the page together with volumes for it, coarser than the scan where that is needed.
   public init(
     before: Volume, after: Tensor, deviation: Tensor?, numbers: ReportNumbers, manifest: Manifest, command: String,
-    viewer: Viewer = .off
+    viewer: Viewer = .off, plane: SlicingPlane? = nil
   ) {
     precondition(after.shape == before.voxels.shape && deviation.map { $0.shape == after.shape } ?? true)
     self.before = before
@@ -39,6 +42,7 @@ public struct ReportPage {
     self.command = command
     unit = manifest.qc.unit ?? "a.u."
     self.viewer = viewer
+    self.plane = plane
   }
 
   /// The page as UTF-8; throws `VolumeError` where a picture cannot be made.
@@ -53,7 +57,8 @@ public struct ReportPage {
       title: "Pellucid report \(texts.caseName)", style: PageStyle.base + PageStyle.casePage,
       script: CompareScript.text + RatingForm.script + (section == nil ? "" : ViewerSection.script),
       carriesViewer: section != nil)
-    let spectrum = PowerSpectrum([before.voxels, residual], inside: ObjectMask(after))
+    func cut(_ voxels: Tensor) -> Tensor { plane?.arranged(voxels) ?? voxels }
+    let spectrum = PowerSpectrum([cut(before.voxels), cut(residual)], inside: ObjectMask(cut(after)))
     let body = [
       head(texts), look.comparisons, look.residuals(residual, spectrum, numbers), look.deviations, figures,
       section?.html ?? (viewer == .missing ? ViewerSection.missing : ""),

@@ -26,9 +26,15 @@ extension PairedDataset {
     let variants = entries.flatMap(\.variants)
     var values = FittedValues()
     if configuration.prediction.skip == .intensityMap { values.intensityMap = intensityMap }
-    let ranges = variants.compactMap(\.targetRange)
-    if !ranges.isEmpty {
-      values.outputRange = (0..<2).map { end in ranges.reduce(0) { $0 + $1[end] } / Double(ranges.count) }
+    // A range counts as often as samples are of its scan.
+    let ranges = entries.flatMap { entry in
+      entry.variants.compactMap { variant in
+        variant.targetRange.map { (ends: $0, weight: entry.weight / Double(entry.variants.count)) }
+      }
+    }
+    let total = ranges.reduce(0) { $0 + $1.weight }
+    if total > 0 {
+      values.outputRange = (0..<2).map { end in ranges.reduce(0) { $0 + $1.weight * $1.ends[end] } / total }
     }
     if noiseLevel != nil, let least = variants.map(\.noiseLevel).min(), let most = variants.map(\.noiseLevel).max() {
       values.noiseLevels = [least, most]

@@ -24,7 +24,7 @@ struct PairBuilder {
       variants = try withGaps(clean, entry)
     } else if let settings = configuration.degradation {
       variants = try degraded(
-        clean, entry: entry, number: number, digest: ContentDigest.sha256(of: url), settings: settings)
+        clean, entry: entry, number: number, digest: digest(of: url), settings: settings)
     } else {
       variants = [try paired(clean, entry)]
     }
@@ -36,9 +36,18 @@ struct PairBuilder {
     if configuration.noiseLevel != nil {
       for index in variants.indices {
         variants[index].noiseLevel = variants[index].condition.map { NoiseLevel.estimate($0.tensor) } ?? 0
+        guard variants[index].noiseLevel > 0 else {
+          throw TrainingError(
+            .data, "\(entry.path) shows no noise within its intensity range: widen that, or leave noiseLevel out")
+        }
       }
     }
     return PairedDataset.Entry(name: entry.path, weight: entry.weight, variants: variants)
+  }
+
+  /// Of all files that make up a scan: header and voxels may lie apart.
+  private func digest(of url: URL) throws -> String {
+    try VolumeFile.existingFiles(of: url).map { try ContentDigest.sha256(of: $0) }.joined(separator: "+")
   }
 
   /// A scan with its condition in another file.
@@ -50,7 +59,7 @@ struct PairBuilder {
     guard paired.voxels.shape == clean.voxels.shape else {
       throw TrainingError(.data, "\(condition) and \(entry.path) have different grids: pairs must be aligned")
     }
-    try checkCut(paired, condition, clean, entry)
+    try checkPlace(paired, condition, clean, entry)
     // As at run time: a denoised image is scaled back as its input was scaled, another contrast by a range of its own.
     let reference = configuration.task == .denoise ? paired : clean
     var variant = PairedDataset.Variant(
@@ -68,6 +77,9 @@ struct PairBuilder {
   private func withGaps(_ clean: Volume, _ entry: TrainingConfiguration.DataEntry) throws -> [PairedDataset.Variant] {
     let factors = configuration.degradation.map { $0.record.levels.map { Int($0) } } ?? [1]
     return try factors.flatMap { factor -> [PairedDataset.Variant] in
+      guard clean.slices >= factor else {
+        throw TrainingError(.data, "\(entry.path) has \(clean.slices) slices, too few for slices of \(factor)")
+      }
       let slabs = try planes(ThickSlices.overlapping(clean, thickness: factor), fitting: clean)
       let gaps = sequence(first: max(factor, 2)) { $0 > 2 ? $0 / 2 : nil }
       return try gaps.map { gap in
@@ -122,18 +134,22 @@ struct PairBuilder {
     return cut
   }
 
-  /// Both files of a pair are cut by their own headers: unless these agree, other voxels would lie beside each other.
-  private func checkCut(
+  /// Whether the two files of a pair lie in one place.
+  ///
+  /// Both are cut by their own headers: unless these agree, other voxels would lie beside each other. As they are stored they
+  /// are taken voxel by voxel, for headers are often wrong, but not without a word.
+  private func checkPlace(
     _ paired: Volume, _ condition: String, _ clean: Volume, _ entry: TrainingConfiguration.DataEntry
   ) throws {
-    guard entry.plane != .stored else { return }
+    guard clean.header.format != .png, paired.header.format != .png else { return }
     let shift = paired.affine.largestShift(from: clean.affine, over: clean.dimensions)
-    guard shift <= 0.5 * (clean.spacing.min() ?? 0) else {
-      throw TrainingError(
-        .data,
-        "\(condition) and \(entry.path) lie in different places, up to \(String(format: "%.3g", shift)) mm apart: "
-          + "correct their headers, or leave plane: \(entry.plane.rawValue) out")
+    guard shift > 0.5 * (clean.spacing.min() ?? 0) else { return }
+    let distance = String(format: "%.3g", shift)
+    let what = "\(condition) and \(entry.path) lie in different places, up to \(distance) mm apart"
+    guard entry.plane == .stored else {
+      throw TrainingError(.data, "\(what): correct their headers, or leave plane: \(entry.plane.rawValue) out")
     }
+    try progress("warning: \(what); they are taken voxel by voxel")
   }
 
   /// Network values of a volume, scaled as fits another one (or itself).

@@ -83,7 +83,7 @@ public struct TrainingCheckpoint: Sendable {
       let header = try? JSONDecoder().decode(Header.self, from: body.dropFirst(prefix).prefix(count))
     else { throw damaged }
     // The digest is anyone's to make: nothing in the header is believed unseen.
-    guard (0...header.steps).contains(header.step), header.steps <= 100_000_000,
+    guard (0...100_000_000).contains(header.steps), (0...header.steps).contains(header.step),
       (0...header.step).contains(header.momentStep), Set(header.tensors.map(\.name)).count == header.tensors.count,
       let floats = Self.total(header.tensors.map(\.shape)), body.count - prefix - count == 16 * floats
     else { throw damaged }

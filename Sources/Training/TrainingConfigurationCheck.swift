@@ -13,6 +13,10 @@ extension TrainingConfiguration {
       guard labels.labels.allSatisfy({ $0 < schedule.timesteps }) else {
         throw file.error("labels", "go beyond the schedule's \(schedule.timesteps) timesteps")
       }
+      // What holds nothing of the image is no start for a sampler.
+      guard let last = labels.labels.last, schedule.signal(last) > 0 else {
+        throw file.error("labels", "end where schedule \(schedule.name) leaves nothing of the image: choose another")
+      }
     } catch let error as ConfigurationError {
       throw error
     } catch {
@@ -52,6 +56,9 @@ extension TrainingConfiguration {
     }
     if prediction.residualFollowsNoise == true, noiseLevel == nil || prediction.kind != .data {
       throw file.error("prediction", "can follow the noise only as data, with a noiseLevel that the network is told")
+    }
+    if task == .translate, degradation != nil {
+      throw file.error("degradation", "is not for translation, which learns from pairs: leave it out")
     }
     if noiseLevel != nil, task != .denoise {
       throw file.error("noiseLevel", "is for denoising only")

@@ -82,6 +82,8 @@ public struct SlicingPlane: Sendable, Equatable {
 
   /// The axis that voxels are clearly longest along, or that of a single slice.
   private static func thickAxis(_ dimensions: [Int], _ spacing: [Double]) -> Int? {
+    // A picture, however long its pixels are.
+    if dimensions[2] == 1 { return 2 }
     let longest = (0..<3).max { spacing[$0] < spacing[$1] } ?? 2
     let others = (0..<3).filter { $0 != longest }.map { spacing[$0] }
     if others.allSatisfy({ spacing[longest] > thickness * $0 }) { return longest }

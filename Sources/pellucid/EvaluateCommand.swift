@@ -6,6 +6,7 @@ import Models
 import Pipeline
 import TensorCore
 import Training
+import Transforms
 import Volumes
 
 /// `pellucid evaluate`.
@@ -32,7 +33,8 @@ struct EvaluateCommand: AsyncParsableCommand {
   var data: [String]
   @Option(
     help: ArgumentHelp(
-      "Slices to measure, such as 38-47 (counted from 0): once for all scans or once per scan.", valueName: "range"))
+      "Slices to measure, such as 38-47 (counted from 0, as the model sees them): once for all scans or once per scan.",
+      valueName: "range"))
   var slices: [SliceRange] = []
   @Option(
     within: 1...100_000,
@@ -98,7 +100,10 @@ struct EvaluateCommand: AsyncParsableCommand {
   /// The degraded forms of one scan, with the slices that are measured.
   private func scenes(_ index: Int, card: ModelCard, _ reporter: EvaluationReporter) throws -> [Scene] {
     let url = URL(fileURLWithPath: data[index])
-    let whole = try VolumeFile.read(url)
+    // As the network sees it: of a scan that is stored in another way, those are other slices.
+    let stored = try VolumeFile.read(url)
+    let plane = SlicingPlane(for: stored)
+    let whole = plane.arranged(stored)
     let chosen = slices.isEmpty ? nil : slices[slices.count == 1 ? 0 : index]
     let range = try range(chosen, of: whole, named: url.lastPathComponent)
     let truth = whole.slices(range)
@@ -106,10 +111,10 @@ struct EvaluateCommand: AsyncParsableCommand {
     if !input.isEmpty {
       let given = try VolumeFile.read(URL(fileURLWithPath: input[index]))
       try GridAgreement.check(
-        given, named: URL(fileURLWithPath: input[index]).lastPathComponent, against: whole,
+        given, named: URL(fileURLWithPath: input[index]).lastPathComponent, against: stored,
         named: url.lastPathComponent,
         ignoringGeometry: ignoreGeometry)
-      return [(given.slices(range), truth, name, nil)]
+      return [(plane.arranged(given).slices(range), truth, name, nil)]
     }
     guard let record = card.degradation else {
       throw PipelineError(

@@ -4,6 +4,14 @@ import NeuralNet
 
 /// A model's card as lines for people; what it does not say is "not stated".
 enum ModelDescription {
+  /// All of them, or how many where nobody would read them.
+  private static func labels(_ labels: [Int]) -> String {
+    guard labels.count > 50, let first = labels.first, let last = labels.last else {
+      return labels.map(String.init).joined(separator: " ")
+    }
+    return "\(labels.count) from \(first) to \(last)"
+  }
+
   static func lines(_ file: ModelFile) -> [(field: String, value: String)] {
     let card = file.card
     var lines: [(String, String)] = [
@@ -11,7 +19,7 @@ enum ModelDescription {
       ("task", card.task.rawValue),
       ("network", network(card.architecture, scalars: file.parameters.scalarCount)),
       ("stored as", "\(file.storage.joined(separator: ", ")), \(file.byteCount) bytes"),
-      ("labels", "\(card.labelSet.name): \(card.labelSet.labels.map(String.init).joined(separator: " "))"),
+      ("labels", "\(card.labelSet.name): \(labels(card.labelSet.labels))"),
       ("schedule", schedule(card.noiseSchedule)),
       ("predicts", prediction(card.prediction)),
       ("intensity", intensity(card.intensity)),

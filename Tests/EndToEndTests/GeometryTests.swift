@@ -53,6 +53,8 @@ struct ScanGeometry: CustomTestStringConvertible, Sendable {
     .init(testDescription: "cubes of 0.75 mm", dimensions: [96, 112, 3], spacing: [0.75, 0.75, 0.75], plane: "axial"),
     .init(
       testDescription: "1024 × 1024, one slice", dimensions: [1024, 1024, 1], spacing: [0.4, 0.4, 5], plane: "axial"),
+    .init(
+      testDescription: "one slice of long pixels", dimensions: [96, 112, 1], spacing: [0.95, 0.7, 0.6], plane: "axial"),
     .init(testDescription: "1024 × 96", dimensions: [1024, 96, 2], spacing: [0.5, 0.5, 5], plane: "axial"),
     .init(testDescription: "500 slices", dimensions: [96, 96, 500], spacing: [0.9, 0.9, 1.25], plane: "axial"),
     .init(
@@ -118,6 +120,31 @@ struct ScanGeometry: CustomTestStringConvertible, Sendable {
       } else {
         #expect(warnings.isEmpty, "\(warnings)")
       }
+    }
+  }
+
+  @Test func `evaluate counts the slices that the network sees, and takes them from where they lie`() throws {
+    try Scene.with { scene in
+      let sagittal = ScanGeometry(
+        testDescription: "", dimensions: [40, 24, 36], spacing: [1, 1, 1], world: [1, 2, 0], plane: "axial", axis: 1)
+      let input = scene.inputs.appendingPathComponent("scan.nii")
+      try VolumeFile.write(sagittal.volume(), to: input)
+      var cleaner = sagittal.volume()
+      cleaner.voxels = .linearCombination([(0.9, cleaner.voxels)])
+      let truth = scene.inputs.appendingPathComponent("truth.nii")
+      try VolumeFile.write(cleaner, to: truth)
+      let outcome = try scene.execute([
+        "evaluate", "--model", scene.model.path, "--data", truth.path, "--input", input.path, "--slices", "20-23",
+        "--no-baselines", "--steps", "1", "--json",
+      ])
+      #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+      // 24 of them lie one above the other, 36 are stored: 4 of 24 are there, 30-33 are not.
+      #expect(outcome.standardOutput.contains(#""slices" : 4"#), "\(outcome.standardOutput)")
+      let beyond = try scene.execute([
+        "evaluate", "--model", scene.model.path, "--data", truth.path, "--input", input.path, "--slices", "30-33",
+        "--no-baselines", "--steps", "1",
+      ])
+      #expect(beyond.exitCode == 64 && beyond.errorLines.last?.contains("has slices 0-23") == true, "\(beyond)")
     }
   }
 

@@ -265,6 +265,11 @@ private func manifest(_ outcome: RunOutcome) -> Manifest? { if case .committed(l
       seeded.options.noiseField = .independent
       let other = try #require(manifest(try ImageToImagePipeline(seeded).run()))
       #expect(other.outputs[0].sha256Voxels == given.outputs[0].sha256Voxels && other.jobKey != given.jobKey)
+      // Noise that does not fit is refused before a run as well.
+      try scene.write(testVolume(scrambled(20 * 18), columns: 20, rows: 18, slices: 1, type: .float32), "small.nii")
+      request.noise = scene.url("small.nii")
+      request.output = scene.url("planned.nii.gz")
+      #expect { try ImageToImagePipeline(request).plan() } throws: { kind($0) == .unsuitableInput }
     }
   }
 

@@ -107,6 +107,13 @@ import Volumes
     #expect(throws: PipelineError.self) {
       try evaluation.rows(input: Self.input.slices(0..<2), truth: Self.truth, data: "edge")
     }
+    // One slice has no gap to fill.
+    let filling = try ModelEvaluation(
+      card: testCard(task: .superResolve, conditions: 2), samplers: [.ddim], seeds: [0], baselines: false
+    ) { ClosedFormDenoiser(clean: $0) }
+    #expect(throws: PipelineError.self) {
+      try filling.rows(input: Self.input.slices(0..<1), truth: Self.truth.slices(0..<1), data: "one")
+    }
     #expect(throws: DiffusionError.self) {
       try ModelEvaluation(card: testCard(), samplers: [.ddim], steps: 3, seeds: [0], baselines: false) {
         ClosedFormDenoiser(clean: $0)

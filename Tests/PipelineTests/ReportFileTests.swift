@@ -43,6 +43,21 @@ import Volumes
     }
   }
 
+  @Test("the spectrum is of the slices that the network saw, however they are stored")
+  func spectrum() throws {
+    try withTemporaryFolder { folder in
+      // Six thick slices along the columns: what is stored as a slice is too narrow for a spectrum.
+      try VolumeFile.write(
+        testVolume(scrambled(6 * 24 * 20), columns: 6, rows: 24, slices: 20, spacing: [5, 0.8, 0.8]),
+        to: folder.appendingPathComponent("in.nii"))
+      let request = RunRequest(
+        input: folder.appendingPathComponent("in.nii"), output: folder.appendingPathComponent("out.nii"),
+        model: try tinyModel(tinyCard()), options: SamplingOptions(steps: 1), report: true)
+      _ = try ImageToImagePipeline(request).run()
+      #expect(String(decoding: try Data(contentsOf: request.reportURL), as: UTF8.self).contains("Power spectrum"))
+    }
+  }
+
   @Test("a small picture is made where it is asked for, listed in the manifest, with or without a report")
   func thumbnail() throws {
     try withTemporaryFolder { folder in

@@ -182,11 +182,15 @@ import Volumes
     variant.targetRange = [10, 250]
     var configuration = try TrainingConfiguration(yaml: TinyTraining.yaml())
     configuration.prediction.skip = .intensityMap
+    var brighter = variant
+    brighter.targetRange = [30, 650]
     let dataset = PairedDataset(
-      entries: [.init(name: "", weight: 1, variants: [variant])], conditions: try ConditionSlices([0], task: .translate)
-    )
+      entries: [
+        .init(name: "", weight: 1, variants: [variant, variant]), .init(name: "", weight: 3, variants: [brighter]),
+      ], conditions: try ConditionSlices([0], task: .translate))
     let fitted = dataset.fitted(for: configuration)
-    #expect(fitted.outputRange == [10, 250] && fitted.noiseLevels == nil)
+    // Three of four samples are of the second scan.
+    #expect(fitted.outputRange == [25, 550] && fitted.noiseLevels == nil)
     let map = try #require(fitted.intensityMap)
     for (knot, expected) in [(0, 0.5), (32, 0.5), (40, 0.0625), (48, -0.375), (64, -0.375)] as [(Int, Float)] {
       #expect(abs(map[knot] - expected) < 1e-4)
@@ -331,9 +335,10 @@ import Volumes
     }
   }
 
-  @Test func `pairs that are cut have to lie in one place`() throws {
+  @Test func `pairs are target and condition, and lie in one place or are told not to`() throws {
     try withTemporaryFolder { folder in
-      func planes(_ plane: String, shift: Double) throws -> Int {
+      var told: [String] = []
+      func variant(_ plane: String, shift: Double) throws -> PairedDataset.Variant {
         let yaml = TinyTraining.yaml().replacingOccurrences(of: "task: denoise", with: "task: translate")
           .replacingOccurrences(of: "degradation: {kind: rician, levels: [0.05, 0.1]}\n", with: "")
           .replacingOccurrences(of: "slices: 0-3", with: "condition: b.nii, slices: 1-10, plane: \(plane)")
@@ -345,16 +350,50 @@ import Volumes
           cache: folder.appendingPathComponent("cache"), realisations: 1, seed: 1,
           read: { url in
             var volume = Self.places()
-            if url.lastPathComponent == "b.nii" { volume.affine.rows[0][3] += shift }
+            guard url.lastPathComponent == "b.nii" else { return volume }
+            volume.affine.rows[0][3] += shift
+            volume.voxels.withUnsafeMutableBuffer { values in for i in values.indices { values[i] *= 0.5 } }
             return volume
-          }, progress: { _ in }
-        ).entries[0].variants[0].target.planes
+          }, progress: { told.append($0) }
+        ).entries[0].variants[0]
       }
-      let (near, stored) = (try planes("coronal", shift: 0.4), try planes("stored", shift: 0.6))
-      #expect(near == 14 && stored == 10)
+      let (near, stored) = (try variant("coronal", shift: 0.4), try variant("stored", shift: 0.4))
+      #expect(near.target.planes == 14 && stored.target.planes == 10 && told.isEmpty)
+      let condition = try #require(near.condition)
+      // Half of the target's value, of which -1 is none.
+      for (half, whole) in zip(condition.values, near.target.values) {
+        #expect(abs(2 * (Int(half) + 32767) - (Int(whole) + 32767)) <= 2)
+      }
+      #expect(near.targetRange == [0, 100])
+      _ = try variant("stored", shift: 0.6)
+      #expect(
+        told == ["warning: b.nii and a.nii lie in different places, up to 0.6 mm apart; they are taken voxel by voxel"])
       #expect {
-        try planes("coronal", shift: 0.6)
+        try variant("coronal", shift: 0.6)
       } throws: { "\($0)".contains("up to 0.6 mm apart: correct their headers, or leave plane: coronal out") }
+    }
+  }
+
+  @Test(arguments: [
+    (["intensity: {window: [0, 100]}": "intensity: {window: [900, 1000]}\nnoiseLevel: {scale: 1}"], "shows no noise"),
+    (
+      [
+        "task: denoise": "task: super-resolve",
+        "{kind: rician, levels: [0.05, 0.1]}": "{kind: thick-slices, levels: [4]}",
+        "slices: 0-3": "slices: 0-2", "slices: 1-2": "slices: 0-2", "slices: 4-5": "slices: 3-5",
+      ], "a.nii has 3 slices, too few for slices of 4"
+    ),
+  ])
+  func `scans that show no noise, or have too few slices, are refused by name`(changes: [String: String], says: String)
+    throws
+  {
+    try withTemporaryFolder { folder in
+      var yaml = TinyTraining.yaml()
+      for (from, to) in changes { yaml = yaml.replacingOccurrences(of: from, with: to) }
+      let configuration = try TrainingConfiguration(yaml: yaml)
+      #expect {
+        try TinyTraining.dataset(configuration, in: TinyTraining.folder(folder))
+      } throws: { ($0 as? TrainingError)?.kind == .data && "\($0)".contains(says) }
     }
   }
 

@@ -107,7 +107,8 @@ enum TinyTraining {
 
   @Test(arguments: [
     (#""step":0"#, #""step":-5"#), (#""step":0"#, #""step":9223372036854775807"#),
-    (#""momentStep":0"#, #""momentStep":7"#), (#""shape":[32]"#, #""shape":[4611686018427387904,4]"#),
+    (#""steps":6"#, #""steps":-1"#), (#""momentStep":0"#, #""momentStep":7"#),
+    (#""shape":[32]"#, #""shape":[4611686018427387904,4]"#),
     (#""name":"conv_in.bias""#, #""name":"conv_in.weight""#), (#""name":"conv_in.bias""#, #""name":"conv_in.other""#),
   ])
   func `a checkpoint whose digest fits but whose header lies is refused`(from: String, to: String) throws {

@@ -101,6 +101,8 @@ import Testing
     ("kind: data, skip", "kind: noise, skip", "neither"),
     ("seed: 7", "labels: uniform-0", "uniform"),
     ("seed: 7", "labelWeights: [1, 2]", "11"),
+    ("seed: 7", "schedule: {name: jsd}", "leaves nothing"),
+    ("task: denoise", "task: translate", "leave it out"),
     ("seed: 7", "noiseLevel: {scale: 0}", "1e-06"),
     ("seed: 7", "conditionSlices: [-1, 1]", "hold 0"),
     ("residualScale: 0.1", "residualFollowsNoise: true", "noiseLevel"),

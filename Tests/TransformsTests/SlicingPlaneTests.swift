@@ -30,6 +30,7 @@ import Volumes
     // A single slice is cut as what it is.
     #expect(Self.plane([0, 1, 2], [1, 1, 1], dimensions: [1, 9, 9]).name == "sagittal")
     #expect(Self.plane([1, 2, 0], [1, 1, 1], dimensions: [9, 9, 1]).axis == 2)
+    #expect(Self.plane([0, 1, 2], [1.5, 1.2, 1], dimensions: [9, 9, 1]).axis == 2)
     #expect(Self.plane([0, 1, 2], [1, 1, 4], dimensions: [1, 9, 9]).name == "axial")
     // Oblique by 30 degrees about x.
     let (c, s) = (0.866, 0.5)

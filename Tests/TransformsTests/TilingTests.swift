@@ -21,8 +21,6 @@ import Transforms
       let part = tiling.cropped(images, to: tile)
       #expect(part.shape == [2, min(rows, 64), min(columns, 64), 1])
       tiling.add(part, of: tile, to: &whole)
-      let first = Int(part.values[0])
-      #expect(first == (first / columns * columns + first % columns) % 4093)
       for place in tiling.cropped(Tensor((0..<rows * columns).map(Float.init), shape: [1, rows, columns, 1]), to: tile)
         .values
       { coverage[Int(place)] += 1 }
