@@ -95,7 +95,14 @@ private func manifest(_ outcome: RunOutcome) -> Manifest? { if case .committed(l
     try withTemporaryFolder { folder in
       var card = tinyCard()
       card.architecture.inputChannels = 3
-      card.noiseLevel = NoiseLevelRecord(scale: 5, range: [0.02, 0.1])
+      // A model may know one level alone.
+      card.noiseLevel = NoiseLevelRecord(scale: 5, range: [0.1, 0.1])
+      try card.validate()
+      for range in [[0.1, 0.02], [-0.1, 0.1], [0.1]] {
+        card.noiseLevel?.range = range
+        #expect(throws: ModelError.self) { try card.validate() }
+      }
+      card.noiseLevel?.range = [0.02, 0.1]
       let scene = try Scene(folder, card: card)
       // A deviation of 60 in a window of 2000 is 0.06 in the network's unit, of 200 beyond what it knows, of 2 below.
       for (deviation, word) in [(60, nil), (200, "more of it"), (2, "denoised before")] as [(Double, String?)] {

@@ -12,7 +12,7 @@ import Transforms
   @Test(
     "what is cut into tiles and put together again is what it was",
     arguments: [(64, 64), (65, 64), (80, 96), (200, 72), (257, 511), (40, 300)])
-  func partition(rows: Int, columns: Int) {
+  func partition(rows: Int, columns: Int) throws {
     let tiling = Tiling(rows: rows, columns: columns, tile: 64)
     let images = numbered(rows, columns, images: 2)
     var whole = Tensor(repeating: 0, shape: images.shape)
@@ -25,6 +25,11 @@ import Transforms
         .values
       { coverage[Int(place)] += 1 }
     }
+    // The first tile begins where the image does, and the last one ends there.
+    let (first, last) = (try #require(tiling.tiles.first), try #require(tiling.tiles.last))
+    let end = min(rows, 64) * min(columns, 64) - 1
+    #expect(tiling.cropped(images, to: first).values[0] == 0)
+    #expect(Int(tiling.cropped(images, to: last).values[end]) == (rows * columns - 1) % 4093)
     #expect(coverage.allSatisfy { $0 >= 1 })
     for (a, b) in zip(whole.values, images.values) { #expect(abs(a - b) < 2e-3) }
   }
