@@ -73,7 +73,7 @@ let package = Package(
     .target(
       name: "Volumes", dependencies: ["TensorCore", "DurableFiles", "CNIfTI", "CPNG", "CZlib"], swiftSettings: numeric),
     .target(name: "Provenance", dependencies: ["DurableFiles"], swiftSettings: strict),
-    .target(name: "BatchQueue", dependencies: ["DurableFiles"], swiftSettings: strict),
+    .target(name: "BatchQueue", dependencies: ["DurableFiles", "CPosix"], swiftSettings: strict),
 
     // Join.
     .target(
@@ -117,7 +117,8 @@ let package = Package(
       ], swiftSettings: strict),
 
     // Tests.
-    .target(name: "TestSupport", dependencies: ["TensorCore"], path: "Tests/TestSupport", swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["TensorCore", "CPosix"], path: "Tests/TestSupport", swiftSettings: strict),
     .testTarget(name: "DurableFilesTests", dependencies: ["DurableFiles", "TestSupport"], swiftSettings: strict),
     .testTarget(
       name: "ConfigurationTests", dependencies: ["Configuration", "DurableFiles", "TestSupport"], swiftSettings: strict),

@@ -1,3 +1,4 @@
+import CPosix
 import DurableFiles
 import Foundation
 
@@ -86,6 +87,8 @@ final class ServerProcess {
     posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
     posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
     posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO)
+    // A file that another thread or a library has open without close-on-exec would stay open for as long as the child lives.
+    _ = cposix_spawn_closes_from(&actions, 3)
     let environment = ProcessInfo.processInfo.environment.merging(launch.environment) { _, new in new }
     let arguments = ([launch.executable] + launch.arguments).map { strdup($0) } + [nil]
     let variables = environment.map { strdup("\($0)=\($1)") } + [nil]

@@ -1,6 +1,7 @@
 import DurableFiles
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import BatchQueue
@@ -189,6 +190,20 @@ struct RunnerTests {
       let status = try scene.spool.status(of: id)
       #expect(status.state == .ready && status.failures.isEmpty)
       #expect(try scene.runner().run().committed == [id])
+    }
+  }
+
+  @Test("a server inherits no open file: one that is being written is not open for writing in it")
+  func inheritance() throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appendingPathComponent("scan")
+      let writer = open(url.path, O_WRONLY | O_CREAT, 0o644)
+      let server = try ServerProcess(ServerLaunch(executable: "/bin/sh", arguments: ["-c", "read line"]))
+      defer { server.stop() }
+      let file = try RegularFile(url)
+      #expect(file.hasWriter)
+      close(writer)
+      #expect(!file.hasWriter && kill(server.process, 0) == 0)
     }
   }
 

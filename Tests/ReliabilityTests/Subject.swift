@@ -1,3 +1,4 @@
+import CPosix
 import Foundation
 import Glibc
 
@@ -41,6 +42,8 @@ final class Subject {
     for (descriptor, stream) in zip([STDOUT_FILENO, STDERR_FILENO], streams) {
       posix_spawn_file_actions_addopen(&actions, descriptor, stream, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0o600)
     }
+    // What other tests are writing at this moment is not open in this process too.
+    _ = cposix_spawn_closes_from(&actions, 3)
     var attributes = posix_spawnattr_t()
     posix_spawnattr_init(&attributes)
     defer { posix_spawnattr_destroy(&attributes) }

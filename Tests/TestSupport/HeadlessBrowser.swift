@@ -1,3 +1,4 @@
+import CPosix
 public import Foundation
 import Glibc
 
@@ -293,6 +294,8 @@ public final class HeadlessBrowser {
     posix_spawn_file_actions_adddup2(&actions, reading, 3)
     posix_spawn_file_actions_adddup2(&actions, writing, 4)
     posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
+    // What other tests are writing at this moment is not open in the browser too: a watcher would wait for it.
+    _ = cposix_spawn_closes_from(&actions, 5)
     var words = arguments.map { strdup($0) } + [nil]
     defer { for word in words { free(word) } }
     var process: pid_t = 0

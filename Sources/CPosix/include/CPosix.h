@@ -30,4 +30,9 @@ int cposix_has_writer(int descriptor);
 // no longer `parent`.
 int cposix_die_with_parent(int parent);
 
+// Adds to what a new process does first (`actions` is a posix_spawn_file_actions_t): it closes every descriptor from
+// `first` on. What a library or another thread has open without close-on-exec in that moment would stay open in it for as
+// long as it lives.
+int cposix_spawn_closes_from(void *actions, int first);
+
 #endif
