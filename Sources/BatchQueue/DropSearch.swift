@@ -70,7 +70,9 @@ struct DropSearch {
       let since = asides[aside] ?? .now
       asides[aside] = since
       // Of a process on another machine nobody can say that it is gone; it needs a moment, not minutes.
-      guard isAbandoned || .now - since > .seconds(600) else { continue }
+      // A sweep does not last as long; to it an hour by the clock says the same, even where two machines' clocks differ.
+      let age = Date().timeIntervalSince1970 - Double(entry.signature.changed) / 1e9
+      guard isAbandoned || .now - since > .seconds(600) || age > 3600 else { continue }
       do {
         try DropArchive(folder, options.onDone, names).putBack(aside)
         (isAny, asides[aside]) = (true, nil)

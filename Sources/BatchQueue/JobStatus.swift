@@ -33,7 +33,12 @@ extension Spool {
     var all: [JobStatus] = []
     for state in JobState.allCases where states.contains(state) {
       for name in try FolderChanges.names(in: folder(state)) {
-        if let status = try? status(state, name) { all.append(status) }
+        do { all.append(try status(state, name)) } catch let error as QueueError where error.kind == .damaged {
+          if let status = bareStatus(state, name) { all.append(status) }
+        } catch {
+          // It went elsewhere meanwhile.
+          continue
+        }
       }
     }
     return all
@@ -82,6 +87,18 @@ extension Spool {
       return nil
     }
     return max(0, Date().timeIntervalSince1970 - Double(status.st_mtim.tv_sec)).rounded()
+  }
+
+  /// What is known of a job whose record is damaged: somebody must hear of it.
+  private func bareStatus(_ state: JobState, _ name: String) -> JobStatus? {
+    let claim = state == .claimed ? ClaimName(name) : nil
+    let ticket = claim?.ticket ?? Ticket(name)
+    guard let id = ticket?.job ?? JobID(name) else { return nil }
+    let failures = FailureRecords.read(in: folder(state).appendingPathComponent(name))
+    return JobStatus(
+      job: id, state: state, priority: ticket?.priority ?? 9, sequence: ticket?.sequence ?? 0,
+      attempt: ticket?.attempt ?? (failures.last?.attempt ?? 1), worker: claim?.worker.description, failures: failures,
+      inputs: [])
   }
 
   private func status(_ state: JobState, _ name: String) throws -> JobStatus {

@@ -22,6 +22,8 @@ public struct LeaseTiming: Sendable {
 struct LeaseObserver {
   private struct Sight {
     var heartbeat: String
+    /// Whether its holder was seen to live.
+    var isAlive: Bool
     /// For how long it was seen to stand still.
     var silence = Duration.zero
   }
@@ -48,18 +50,28 @@ struct LeaseObserver {
     lastLook = now
     var taken: [(JobID, JobState)] = []
     for claim in claims where hasExpired(claim, after: passed) {
-      if let state = try takeOver(claim) { taken.append((claim.ticket.job, state)) }
+      let state = try takeOver(claim)
+      sights[claim] = nil
+      if let state { taken.append((claim.ticket.job, state)) }
     }
     return taken
   }
+
+  /// Whether there are claims of which nobody can say yet if their holders live: those of a machine that is gone, or of this one
+  /// before it was started anew, look like those of one that computes.
+  var isUndecided: Bool { sights.values.contains { !$0.isAlive } }
 
   private mutating func hasExpired(_ claim: ClaimName, after passed: Duration) -> Bool {
     if claim.worker.isKnownDead { return true }
     let file = spool.folder(.claimed).appendingPathComponent("\(claim.text)/heartbeat")
     guard let isThere = try? FolderChanges.isThere(file) else { return false }
     guard let heartbeat = isThere ? try? String(contentsOf: file, encoding: .utf8) : "" else { return false }
-    guard var sight = sights[claim], sight.heartbeat == heartbeat else {
-      sights[claim] = Sight(heartbeat: heartbeat)
+    guard var sight = sights[claim] else {
+      sights[claim] = Sight(heartbeat: heartbeat, isAlive: claim.worker.isKnownAlive)
+      return false
+    }
+    guard sight.heartbeat == heartbeat else {
+      sights[claim] = Sight(heartbeat: heartbeat, isAlive: true)
       return false
     }
     sight.silence += passed

@@ -68,6 +68,11 @@ extension Spool {
     // First out of the workers' reach, so that the record of a cancelled job never lies in one that goes on.
     if place.state != .held { try move(place.state, place.name, to: .held, place.ticket.name) }
     let source = folder(.held).appendingPathComponent(place.ticket.name, isDirectory: true)
+    // Its worker may have committed it a moment before.
+    guard try !results.isCommitted(id) else {
+      try finish(source, id)
+      throw try refusal(id, "it cannot be cancelled any more")
+    }
     let failure = Failure(
       kind: .permanent, code: 130, text: "cancelled by the operator; `pellucid queue retry` takes it up again",
       attempt: place.ticket.attempt)

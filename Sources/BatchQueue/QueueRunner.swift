@@ -318,7 +318,8 @@ public final class QueueRunner {
       }
       return expected.isEmpty
     }
-    return try isAtRest()
+    // What a worker left behind that is gone for good would otherwise wait for a sweep that happens to last.
+    return try isAtRest() && (pauseReason != nil || !observer.isUndecided)
   }
 
   /// Whether there is nothing that may be claimed now.
@@ -350,12 +351,15 @@ public final class QueueRunner {
 
   /// Sleeps until something happens, half a second at most.
   private func sleep() {
-    let hint = source?.hint ?? -1
-    let sockets = slots.compactMap(\.server).flatMap { [$0.socket, $0.printed] } + desk.descriptors + [hint]
+    // Nobody reads what an idle server says, or looks for drops while the desk is busy: they must not keep this awake.
+    let isLooking = desk.isIdle
+    let hint = isLooking ? source?.hint ?? -1 : -1
+    let busy = slots.filter { !$0.isIdle }.compactMap(\.server).flatMap { [$0.socket, $0.printed] }
+    let sockets = busy + (isLooking ? [] : desk.descriptors) + [hint]
     var entries = sockets.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
     let due = (nextLook - .now) / .milliseconds(1)
     let beat = max(10, options.lease.beat / .milliseconds(2))
-    let patience = min(500, beat, source == nil ? 500 : max(1, due))
+    let patience = min(500, beat, source == nil || !isLooking ? 500 : max(1, due))
     guard poll(&entries, nfds_t(entries.count), Int32(patience)) > 0 else { return }
     if hint >= 0, entries.last?.revents ?? 0 != 0 { nextLook = .now }
   }

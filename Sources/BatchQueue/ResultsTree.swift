@@ -97,7 +97,10 @@ public struct ResultsTree: Sendable {
 
   /// Where the files of a committed job lie: at their place, or still where the attempt wrote them; nil if nowhere.
   public func files(of job: JobID) throws -> URL? {
-    try holdsFiles(of: job) ? caseFolder(of: job) : try committedAttempt(of: job)
+    if try holdsFiles(of: job) { return caseFolder(of: job) }
+    if let attempt = try committedAttempt(of: job) { return attempt }
+    // It may have got its place between the two looks.
+    return try holdsFiles(of: job) ? caseFolder(of: job) : nil
   }
 
   /// Whether a folder, and no link to one, stands in the job's place.

@@ -104,9 +104,14 @@ public struct Spool: Sendable {
     root.appendingPathComponent("jobs/\(job.shard)/\(job)", isDirectory: true)
   }
 
-  /// What the caller said of a job's work when it was submitted.
-  public func work(of job: JobID) throws -> Data {
-    try Data(contentsOf: folder(of: job).appendingPathComponent("work.json"))
+  /// A small file whole; no record that was written here is as large as what is left out.
+  private static func record(_ file: RegularFile) throws -> Data {
+    Data(try file.read(at: 0, count: min(file.byteCount, 16 << 20)))
+  }
+
+  /// What the caller said of a job's work when it was submitted; nil if that is gone.
+  public func work(of job: JobID) throws -> Data? {
+    try RegularFile.ifThere(folder(of: job).appendingPathComponent("work.json")).map { try Self.record($0) }
   }
 
   /// Where the copy of an input lies.
@@ -122,7 +127,7 @@ public struct Spool: Sendable {
       throw QueueError(.unknownJob, "no job \(id) in this spool; `pellucid queue ls` lists them")
     }
     // What cannot be read now may be read later: that is no reason to give a job up.
-    let data = try Data(contentsOf: file)
+    let data = try Self.record(RegularFile(file))
     guard let job = try? JSONDecoder().decode(Job.self, from: data), job.schema == Job.currentSchema,
       JobID.isKey(job.key), job.id == id
     else {

@@ -41,6 +41,9 @@ struct WorkerName: Hashable, Sendable, CustomStringConvertible {
   /// A stopped process is not gone by this rule; its lease runs out.
   var isKnownDead: Bool { isKnownDead(seenIn: "/proc") }
 
+  /// True only if the worker runs on this machine.
+  var isKnownAlive: Bool { host == Self.thisHost && !isKnownDead }
+
   /// The same with another view of the processes.
   ///
   /// A service may be shown its own user's processes alone: one that does not stand in the view is gone only if it cannot

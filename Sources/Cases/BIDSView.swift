@@ -65,6 +65,8 @@ public enum BIDSView {
     // The name of a synthetic image must say which contrast or resolution was made, and no record does.
     guard !manifest.marking.synthetic else { return false }
     let source = results.caseFolder(of: job).appendingPathComponent(image.name)
+    // One whose files are gone, or still on their way, keeps no other from its name.
+    guard FolderChanges.exists(source) else { return false }
     let ending = Manifest.ending(of: source)
     // Two treatments of one image have two names: the second one's tells which job it is.
     for description in ["denoised", "denoised" + String(job.description.prefix(8))] {

@@ -33,9 +33,9 @@ public struct CaseWork: Codable, Sendable, Equatable {
     self.inputEnding = inputEnding
   }
 
-  /// What the job of a spool does; throws `QueueError.damaged`.
+  /// What the job of a spool does; throws `QueueError.damaged`, or `FileError` where the disk fails.
   public init(of job: JobID, in spool: Spool) throws {
-    guard let data = try? spool.work(of: job), let work = try? JSONDecoder().decode(CaseWork.self, from: data),
+    guard let data = try spool.work(of: job), let work = try? JSONDecoder().decode(CaseWork.self, from: data),
       work.schema == Self.currentSchema
     else { throw QueueError(.damaged, "work.json of \(job) is missing, damaged or of another version of pellucid") }
     self = work

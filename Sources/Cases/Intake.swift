@@ -43,7 +43,9 @@ public struct Intake {
     let staged: [StagedInput]
     do { staged = try spool.prepare(files, progress: progress) } catch {
       guard (error as? QueueError)?.kind == .damaged else { throw error }
-      return .changed
+      // An inbox comes back to it; a file that was named once must not be forgotten.
+      guard request.signature == nil else { return .changed }
+      return .later(Failure(kind: .passing, code: 75, text: "the file changed while it was read; give it again"))
     }
     // A copy stays only for a job. One that has its final name may have another's by now.
     defer { spool.discard(staged) }

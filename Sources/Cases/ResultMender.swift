@@ -18,11 +18,11 @@ public enum ResultMender {
 
   /// Whether every file of a committed result is there, with the length that it should have: the quick look.
   static func isInPlace(_ job: JobID, in results: ResultsTree) throws -> Bool {
-    guard let folder = try results.files(of: job), let manifest = try? Manifest.read(results.manifest(of: job)) else {
-      return false
-    }
-    return manifest.outputs.allSatisfy { output in
-      (try? RegularFile(folder.appendingPathComponent(output.name)))?.byteCount == output.bytes
+    guard let folder = try results.files(of: job) else { return false }
+    let manifest: Manifest
+    do { manifest = try Manifest.read(results.manifest(of: job)) } catch is ProvenanceError { return false }
+    return try manifest.outputs.allSatisfy { output in
+      try RegularFile.ifThere(folder.appendingPathComponent(output.name))?.byteCount == output.bytes
     }
   }
 }

@@ -67,7 +67,7 @@ struct ResultAuditor {
       check.problems.append("the files of the result are gone")
       return
     }
-    let report = manifest.verify(in: folder)
+    let report = try manifest.verify(in: folder)
     check.checked += report.checked
     for problem in report.problems {
       check.problems.append(

@@ -21,8 +21,9 @@ public enum DurationText {
       next = unit + 1
       rest = rest[match.range.upperBound...]
     }
-    guard next > 0, total <= 1e12, total == total.rounded() else { return nil }
-    return .milliseconds(Int64(total))
+    // 1.1 h is a little more than 3960000 ms in binary.
+    guard next > 0, total <= 1e12, abs(total - total.rounded()) < 1e-3 else { return nil }
+    return .milliseconds(Int64(total.rounded()))
   }
 
   /// The shortest text that `parse` reads as this duration, to the millisecond.

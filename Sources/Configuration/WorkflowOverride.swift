@@ -81,8 +81,8 @@ extension WorkflowOverride {
     }
     try self.init(treatment: map)
     // Whoever can drop a file is not allowed to have the service open any other.
-    if let model, model.contains("/") {
-      throw map.error("model", "in an override is the name of an installed model, not a path")
+    if let model, model.contains("/") || model.lowercased().hasSuffix(".safetensors") {
+      throw map.error("model", "in an override is the name of an installed model, not a file")
     }
     if map.has("workflow") {
       workflow = try map.parsed("workflow", as: "the name of a workflow") { WorkflowText.isName($0) ? $0 : nil }

@@ -30,7 +30,8 @@ enum YAMLText {
     if let (line, word) = anchor(in: text) {
       throw ConfigurationError(
         .syntax, file: file, line: line,
-        "anchors and aliases such as \(word) are not read: write the value out; put a text that begins so in quotes")
+        "anchors and aliases such as \(word) are not read, and no word may begin so, not even inside a longer text or a "
+          + "comment: write the value out; a text that begins so goes in quotes")
     }
     do {
       return try Yams.compose(yaml: text).flatMap { $0.null == nil ? $0 : nil }

@@ -16,7 +16,7 @@ public struct FolderEntry: Sendable {
 
 /// What the file system says of a file that changes when somebody writes to it or puts another in its place.
 ///
-/// Times are compared for equality only, never with a clock; those beyond 1677 to 2262, which a file may well have, wrap
+/// Times are compared for equality, and with a clock only where an hour does not matter; those beyond 1677 to 2262, which a file may well have, wrap
 /// round.
 public struct FileSignature: Hashable, Sendable, Codable {
   /// Length in bytes.

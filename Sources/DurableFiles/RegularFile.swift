@@ -22,6 +22,16 @@ public final class RegularFile: Sendable {
     try self.init(descriptor: opened, name: FileError.printable(path))
   }
 
+  /// Opens a file; nil if nothing, or no regular file, has that name.
+  ///
+  /// Any other failure is thrown: what cannot be read now is not gone.
+  public static func ifThere(_ url: URL) throws(FileError) -> RegularFile? {
+    do { return try RegularFile(url) } catch {
+      guard [.notFound, .notAFolder, .notARegularFile].contains(error.kind) else { throw error }
+      return nil
+    }
+  }
+
   /// Takes over an open descriptor, and closes it if it is no regular file.
   init(descriptor: Int32, name: String) throws(FileError) {
     var status = stat()

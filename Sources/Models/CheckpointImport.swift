@@ -36,7 +36,10 @@ public struct CheckpointImport: Sendable {
     let choice = try CheckpointForm(archive.document, name: archive.name)
     let found = choice.tensors.map { (name: $0.name, shape: $0.tensor.shape) }
     let architecture = try ArchitectureReader.configuration(of: found, in: archive.name)
-    let network = try UNet(architecture)
+    let network: UNet
+    do { network = try UNet(architecture) } catch {
+      throw ModelError(.refused, "\(archive.name): \(error)")
+    }
     try TensorCheck.compare(
       expected: network.parameterShapes.map { ($0.name, TensorLayout.fileShape($0.shape)) }, found: found,
       in: archive.name, described: "the U-Net that they start to describe")

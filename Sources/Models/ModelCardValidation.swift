@@ -73,6 +73,7 @@ extension ModelCard {
     [("version", version), ("licence", licence ?? ""), ("intendedUse", intendedUse ?? "")]
       + [("labelSet.name", labelSet.name), ("envelope.modality", envelope.modality ?? "")]
       + citation.map { ("citation", $0) }
+      + (degradation.map { [$0.kind] + $0.parameters.keys } ?? []).map { ("degradation", $0) }
       + quality.flatMap { [("quality.data", $0.data), ("quality.condition", $0.condition)] }
       + quality.flatMap { $0.figures.keys.map { ("quality.figures", $0) } }
       + (training.map { training in

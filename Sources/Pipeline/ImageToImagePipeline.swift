@@ -134,7 +134,8 @@ public struct ImageToImagePipeline: Sendable {
     let before = job.restorer.inputOnOutputGrid(input.volume)
     var records = Self.records(staged[0], role: "image", before)
     if let deviation = restoration.deviation {
-      staged.append(try stage(before.like(voxels: deviation), request.deviationURL, .float32, &flags))
+      staged.append(
+        try stage(before.like(voxels: deviation).withoutDisplayRange(), request.deviationURL, .float32, &flags))
       records += Self.records(staged[1], role: "standard-deviation", before)
     }
     let numbers = ReportNumbers(
@@ -204,7 +205,7 @@ public struct ImageToImagePipeline: Sendable {
       try site.clearForReplacement()
       for file in files { try file.commit() }
       clock.lap(\.write)
-      let verification = manifest.verify(in: request.output.deletingLastPathComponent())
+      let verification = try manifest.verify(in: request.output.deletingLastPathComponent())
       guard verification.isIntact else {
         throw PipelineError(
           .outputDamaged,

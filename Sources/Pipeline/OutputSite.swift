@@ -25,7 +25,7 @@ struct OutputSite {
       throw PipelineError(
         .usage, "the output's name must end in .nii, .nii.gz, .hdr, .img or .png, not as \(name) does")
     }
-    let sources = [request.input, request.noise].compactMap(\.self).flatMap(VolumeFile.files)
+    let sources = [request.input, request.noise].compactMap(\.self).flatMap(VolumeFile.existingFiles)
     for source in sources {
       if let taken = request.outputs.first(where: { leadToSameFile($0, source) }) {
         throw PipelineError(
@@ -70,7 +70,7 @@ struct OutputSite {
     guard request.ifExists == nil else { return nil }
     if let manifest = try? Manifest.read(request.manifestURL), manifest.jobKey == key,
       manifest.outputs.contains(where: { $0.name == request.output.lastPathComponent }),
-      manifest.verify(in: folder).isIntact
+      try manifest.verify(in: folder).isIntact
     {
       return manifest
     }

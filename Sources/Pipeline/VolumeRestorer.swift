@@ -85,6 +85,7 @@ public struct VolumeRestorer: Sendable {
 
   /// The volume that restored voxels make: on the input's grid, or with as many slices between the first and the last.
   public func output(_ voxels: Tensor, for input: Volume) -> Volume {
+    if card.task == .translate { return input.like(voxels: voxels).withoutDisplayRange() }
     guard card.task == .superResolve else { return input.like(voxels: voxels) }
     var affine = input.affine
     let axis = plane(for: input).axis

@@ -81,17 +81,17 @@ extension Manifest {
     try AtomicFile.write(try encoded(), to: url, ifExists: policy)
   }
 
-  /// Reads a manifest.
+  /// Reads a manifest; throws `ProvenanceError` if there is none or a damaged one, `FileError` where the disk fails.
   public static func read(_ url: URL) throws -> Manifest {
     // Not by Foundation: it would wait for a pipe's writer, and read whatever size a file has.
-    guard let file = try? RegularFile(url) else {
+    guard let file = try RegularFile.ifThere(url) else {
       throw ProvenanceError(.missing, "no manifest at \(url.lastPathComponent)")
     }
     guard file.byteCount <= largestFile else {
       throw ProvenanceError(.unreadable, "\(url.lastPathComponent) is too large to be a manifest")
     }
+    let data = Data(try file.read(at: 0, count: file.byteCount))
     do {
-      let data = Data(try file.read(at: 0, count: file.byteCount))
       let manifest = try JSONDecoder().decode(Manifest.self, from: data)
       guard manifest.schema == currentSchema else {
         throw ProvenanceError(
@@ -123,14 +123,15 @@ extension Manifest {
     return found
   }
 
-  /// Hashes the outputs in `folder` again and compares.
-  public func verify(in folder: URL) -> VerificationReport {
-    let problems = outputs.compactMap { output -> VerificationReport.Problem? in
+  /// Hashes the outputs in `folder` again and compares; throws `FileError` where one is there and cannot be read.
+  public func verify(in folder: URL) throws -> VerificationReport {
+    let problems = try outputs.compactMap { output -> VerificationReport.Problem? in
       // A manifest names files of its own folder; anything else in it was not written by this program.
-      guard output.name == URL(fileURLWithPath: output.name).lastPathComponent,
-        let digest = try? ContentDigest.sha256(of: folder.appendingPathComponent(output.name))
+      guard output.name == URL(fileURLWithPath: output.name).lastPathComponent, output.name.utf8.count <= 255,
+        let file = try RegularFile.ifThere(folder.appendingPathComponent(output.name))
       else { return VerificationReport.Problem(name: output.name, kind: .missing) }
-      return digest == output.sha256 ? nil : VerificationReport.Problem(name: output.name, kind: .changed)
+      let isSame = try ContentDigest.sha256(of: file) == output.sha256
+      return isSame ? nil : VerificationReport.Problem(name: output.name, kind: .changed)
     }
     return VerificationReport(checked: outputs.count, problems: problems)
   }

@@ -237,12 +237,12 @@ public struct Marking: Codable, Sendable, Equatable {
   public var researchUseOnly: Bool
   /// Not for diagnosis.
   public var notForDiagnosis: Bool
-  /// Shows a contrast that was never acquired.
+  /// Shows a contrast, or slices, that were never acquired.
   public var synthetic: Bool
   /// The same in words.
   public var text: String
 
-  /// The marking of every output of this program; `synthetic` for translation.
+  /// The marking of every output of this program; `synthetic` for translation and super-resolution.
   public init(synthetic: Bool) {
     derived = true
     researchUseOnly = true
@@ -256,11 +256,17 @@ public struct Marking: Codable, Sendable, Equatable {
 public struct PrivacyRecord: Codable, Sendable, Equatable {
   /// The rule in words.
   public var policy: String
-  /// Header fields that outputs do not carry over.
+  /// What outputs do not carry over of an input whose format has it.
   public var removedFields: [String]
 
+  /// What the formats that are read hold besides images and geometry.
+  public static let freeText = [
+    "data_type", "db_name", "descrip", "aux_file", "intent_name", "unused_str", "extensions", "gzip name and comment",
+    "PNG ancillary chunks",
+  ]
+
   /// The rule of every run.
-  public init(removedFields: [String] = ["descrip", "aux_file", "db_name", "intent_name", "extensions"]) {
+  public init(removedFields: [String] = freeText) {
     policy = "Allow-list: base names, digests, geometry, parameters. No path, host, user or free text of the input."
     self.removedFields = removedFields
   }

@@ -43,7 +43,7 @@ public struct DegradedScan: Sendable, Equatable, Codable {
     options: VolumeWriteOptions
   ) throws -> DegradedScan {
     let record = recordURL(for: output)
-    for source in VolumeFile.files(of: input) {
+    for source in VolumeFile.existingFiles(of: input) {
       if let taken = (VolumeFile.files(of: output) + [record]).first(where: { leadToSameFile($0, source) }) {
         throw TrainingError(
           .parameter,

@@ -26,11 +26,12 @@ struct NIfTIGeometry {
       throw check.refused(.badHeader, "libnifti refuses the header")
     }
     self.summary = summary
-    let sform = sformCode > 0 ? withUnsafeBytes(of: summary.sform, Self.rows) : nil
-    let qform = qformCode > 0 ? withUnsafeBytes(of: summary.qform, Self.rows) : nil
+    let unit = Self.millimetres(check.integer(.units) & 7)
+    let sform = sformCode > 0 ? withUnsafeBytes(of: summary.sform, Self.rows).scaled(unit) : nil
+    let qform = qformCode > 0 ? withUnsafeBytes(of: summary.qform, Self.rows).scaled(unit) : nil
     if sform == nil { try checkVoxelSizes(check, extents) }
     let sizes = (1...3).map { check.real(.pixdim($0)) == 0 ? 1 : check.real(.pixdim($0)) }
-    affine = sform ?? qform ?? .scaling(sizes)
+    affine = sform ?? qform ?? Affine.scaling(sizes).scaled(unit)
     if sform == nil && qform == nil {
       warnings.append("W-NOFORM: the file has neither sform nor qform; orientation is unknown, voxel sizes were used")
     }
@@ -41,7 +42,10 @@ struct NIfTIGeometry {
       warnings.append("W-SHEAR: the voxel axes are not at right angles; voxels are processed on their own grid")
     }
     if let sform, let qform { compare(sform, qform, extents) }
-    convertUnits(check.integer(.units) & 7)
+    if unit != 1 {
+      warnings.append(
+        "W-UNITS: lengths are in \(unit > 1 ? "metres" : "micrometres"); they were converted to millimetres")
+    }
   }
 
   /// libnifti read the same type and extents.
@@ -96,11 +100,14 @@ struct NIfTIGeometry {
     warnings.append("W-FORMS: sform and qform differ by up to \(shown) mm; the sform was used")
   }
 
-  private mutating func convertUnits(_ units: Int) {
-    let factor = units == 1 ? 1000.0 : units == 3 ? 0.001 : 1
-    guard factor != 1 else { return }
-    affine = Affine(rows: affine.rows.map { $0.map { $0 * factor } })
-    warnings.append("W-UNITS: lengths are in \(units == 1 ? "metres" : "micrometres"); they were read as millimetres")
+  /// Millimetres in the header's unit of length.
+  private static func millimetres(_ code: Int) -> Double { code == 1 ? 1000 : code == 3 ? 0.001 : 1 }
+}
+
+extension Affine {
+  /// The same places in another unit of length.
+  fileprivate func scaled(_ factor: Double) -> Affine {
+    factor == 1 ? self : Affine(rows: rows.map { $0.map { $0 * factor } })
   }
 }
 

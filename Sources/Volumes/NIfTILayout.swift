@@ -92,6 +92,8 @@ struct NIfTILayout: Equatable {
       ]
       : [("descrip", 240..<320), ("aux_file", 320..<344), ("intent_name", 508..<524), ("unused_str", 525..<540)]
   }
+  /// cal_max and cal_min: the values that a viewer should show as white and black; 0 and 0 say nothing.
+  var displayRange: Range<Int> { version == 1 ? 124..<132 : 192..<208 }
   var descriptionRange: Range<Int> { version == 1 ? 148..<228 : 240..<320 }
 
   func integer(_ field: IntegerField, in bytes: [UInt8]) -> Int {

@@ -16,7 +16,7 @@ struct NIfTIReader {
   /// Opens a file by its content; throws `VolumeError` (unrecognised if it is no NIfTI).
   ///
   /// `image` opens the second file of a pair and is called only if the header says that there is one.
-  init(source: any ByteSource, image: () throws -> any ByteSource) throws {
+  init(source: any ByteSource, image: (NIfTIHeader) throws -> any ByteSource) throws {
     let start = try source.read(min(4, source.bound))
     guard let layout = NIfTILayout(firstBytes: start) else { throw Self.unrecognised(source.name) }
     let bytes = try start + source.read(layout.headerSize - start.count)
@@ -26,7 +26,7 @@ struct NIfTIReader {
       extensionCount = try check.skipExtensions(source, end: nil)
       _ = try source.finish(limit: 1 << 16)
       headerText = source.textFields
-      self.source = try image()
+      self.source = try image(header)
       try Self.checkLength(header, self.source)
       try self.source.skip(header.voxelOffset)
     } else {

@@ -43,7 +43,7 @@ struct NIfTIWriter {
     }
     try headerSink.finish()
 
-    let readBack = try verify(headerFile, imageFile, encoder)
+    let readBack = try verify(headerFile, imageFile, encoder, compressed: name.isCompressed)
     let report = WriteReport(
       files: try [headerFile, imageFile].compactMap { try $0.map(WriteReport.File.init) },
       sha256Voxels: readBack.sha256, dataType: dataType, slope: scaling.slope, intercept: scaling.intercept,
@@ -57,9 +57,11 @@ struct NIfTIWriter {
   }
 
   /// Reads the sealed files as any reader would, before they get their names.
-  private func verify(_ header: AtomicFile, _ image: AtomicFile?, _ encoder: VoxelEncoder) throws -> ReadBack {
+  private func verify(_ header: AtomicFile, _ image: AtomicFile?, _ encoder: VoxelEncoder, compressed: Bool) throws
+    -> ReadBack
+  {
     let reader = try NIfTIReader(source: byteSource(RegularFile(header.temporaryURL))) {
-      try byteSource(RegularFile((image ?? header).temporaryURL))
+      try VolumeFile.pairImage(RegularFile((image ?? header).temporaryURL), $0, compressed: compressed)
     }
     guard reader.header.shape == volume.voxels.shape else {
       throw VolumeError(.verification, "the header written does not read back; check the disk and try again")

@@ -41,6 +41,18 @@ public struct Volume: Sendable {
     precondition(voxels.shape == self.voxels.shape, "same grid, so same shape")
     return Volume(voxels: voxels, affine: affine, header: header)
   }
+
+  /// The same without the range that viewers should show, which is of the input's values and not of these.
+  public func withoutDisplayRange() -> Volume {
+    var other = self
+    other.header.niftiHeader = header.niftiHeader.map { bytes in
+      guard let layout = NIfTILayout(firstBytes: bytes), bytes.count == layout.headerSize else { return bytes }
+      var bytes = bytes
+      bytes.replaceSubrange(layout.displayRange, with: repeatElement(0, count: layout.displayRange.count))
+      return bytes
+    }
+    return other
+  }
 }
 
 /// What a file said besides voxels and affine.

@@ -62,10 +62,12 @@ public enum VolumeFile {
         ? VolumeError(.unrecognised, "\(file.name): not a PNG; give a NIfTI or PNG file") : contradiction(name, "NIfTI")
     }
     if name.kind != .pairImage { try checkCompression(name, source) }
-    let reader = try NIfTIReader(source: source) {
+    let reader = try NIfTIReader(source: source) { header in
       switch name.kind {
-      case .pairHeader: try byteSource(name.existingCompanion())
-      case .pairImage: try byteSource(RegularFile(url))
+      case .pairHeader:
+        let image = try name.existingCompanion()
+        return try pairImage(image, header, compressed: image.name.lowercased().hasSuffix(".gz"))
+      case .pairImage: return try pairImage(RegularFile(url), header, compressed: name.isCompressed)
       case .nifti, .png, .unknown: throw contradiction(name, "the header of a NIfTI pair")
       }
     }
@@ -79,6 +81,13 @@ public enum VolumeFile {
     let isGzip = source is GzipSource
     guard name.kind != .unknown || name.isCompressed, isGzip != name.isCompressed else { return }
     throw contradiction(name, isGzip ? "gzip-compressed" : "not compressed")
+  }
+
+  /// The voxels of a pair, which begin with no mark of their own: what looks like gzip are voxels if the name does not say
+  /// that they are compressed and the file is as long as they should be.
+  static func pairImage(_ file: RegularFile, _ header: NIfTIHeader, compressed: Bool) throws -> any ByteSource {
+    let (length, overflow) = header.voxelOffset.addingReportingOverflow(header.voxelBytes)
+    return !compressed && !overflow && file.byteCount == length ? PlainSource(file) : try byteSource(file)
   }
 
   private static func contradiction(_ name: VolumeFileName, _ content: String) -> VolumeError {

@@ -137,6 +137,41 @@ struct ClaimTests {
     }
   }
 
+  @Test("of a claim from elsewhere nobody can say if its holder lives until its heartbeat changes, or has stood still")
+  func undecided() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      let claim = try claim(scene)
+      let folder = scene.spool.root.appendingPathComponent("claimed")
+      let own = try #require(try scene.names("results/.pellucid/spool/claimed").first)
+      var observer = LeaseObserver(scene.spool, expiry: .seconds(30))
+      let start = SuspendingClock.now
+      #expect(try observer.look(except: [], now: start).isEmpty && !observer.isUndecided, "it runs on this machine")
+      // The same holder on another machine, or on this one before it was started anew.
+      let place = try #require(own.range(of: claim.name.worker.description))
+      let foreign = own.replacingCharacters(in: place, with: "00000000" + claim.name.worker.description.dropFirst(8))
+      try FileManager.default.moveItem(
+        at: folder.appendingPathComponent(own), to: folder.appendingPathComponent(foreign))
+      #expect(try observer.look(except: [], now: start).isEmpty && observer.isUndecided)
+      try Data("1 and more".utf8).write(to: folder.appendingPathComponent(foreign + "/heartbeat"))
+      #expect(try observer.look(except: [], now: start + .seconds(5)).isEmpty && !observer.isUndecided)
+      var other = LeaseObserver(scene.spool, expiry: .seconds(30))
+      for seconds in [0, 10, 20] { #expect(try other.look(except: [], now: start + .seconds(seconds)).isEmpty) }
+      #expect(other.isUndecided)
+      #expect(try other.look(except: [], now: start + .seconds(30)).map(\.0) == [id] && !other.isUndecided)
+    }
+  }
+
+  @Test("a job whose record is damaged stands in the list")
+  func damagedRecord() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      try Data("{".utf8).write(to: scene.spool.folder(of: id).appendingPathComponent("job.json"))
+      let listed = try scene.spool.list()
+      #expect(listed.map(\.job) == [id] && listed.map(\.state) == [.ready])
+    }
+  }
+
   @Test("a job whose result stands cannot be cancelled")
   func cancelCommitted() throws {
     try QueueScene.with { scene in

@@ -207,6 +207,24 @@ struct RunnerTests {
     }
   }
 
+  @Test("a sweep stays until it knows what became of a worker on another machine, and takes its job over")
+  func foreignClaim() throws {
+    try QueueScene.with { scene in
+      let id = try scene.submit(1)
+      let ticket = try #require(try scene.names("results/.pellucid/spool/ready").first)
+      let spool = scene.spool.root
+      let claim = ClaimName(
+        try #require(Ticket(ticket)), try #require(WorkerName("00000000-1-2-3")))
+      try FileManager.default.moveItem(
+        at: spool.appendingPathComponent("ready/\(ticket)"), to: spool.appendingPathComponent("claimed/\(claim.text)"))
+      let runner = try scene.runner {
+        ($0.goal, $0.lease) = (.drained, LeaseTiming(beat: .milliseconds(50), expiry: .seconds(1)))
+      }
+      _ = try runner.run()
+      #expect(try scene.spool.status(of: id).state == .done)
+    }
+  }
+
   @Test("an inbox that cannot be read any more ends a sweep after what can be computed")
   func troubledSource() throws {
     final class Unreadable: DropSource {

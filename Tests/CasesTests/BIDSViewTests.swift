@@ -163,4 +163,37 @@ struct BIDSViewTests {
       #expect(try dataset.files().contains("sub-01/anat/sub-01_desc-denoisedaaaaaaaa_T1w.nii"))
     }
   }
+
+  @Test("a result whose files are gone keeps no other from its name, and gets none itself")
+  func gone() throws {
+    try Dataset.with { dataset in
+      let lost = try dataset.commit("sub-01/anat/sub-01_T1w.nii.gz")
+      try dataset.commit("sub-02/anat/sub-02_T1w.nii.gz", job: "b")
+      try FileManager.default.removeItem(at: dataset.spool.results.caseFolder(of: lost))
+      #expect(try BIDSView.update(dataset.spool) == 1)
+      let names = try dataset.files()
+      #expect(names.contains("sub-02/anat/sub-02_desc-denoised_T1w.nii.gz"))
+      #expect(!names.contains { $0.contains("sub-01") })
+    }
+  }
+
+  @Test("a result that cannot be read now is not gone, and is not put aside")
+  func silentDisk() throws {
+    try Dataset.with { dataset in
+      let job = try dataset.commit("sub-01/anat/sub-01_T1w.nii.gz")
+      let image = dataset.spool.results.caseFolder(of: job).appendingPathComponent("output.nii.gz")
+      #expect(try ResultMender.isInPlace(job, in: dataset.spool.results))
+      try FileManager.default.removeItem(at: image)
+      #expect(try !ResultMender.isInPlace(job, in: dataset.spool.results))
+      // A link to itself: the system says neither that something is there nor that it is not.
+      try FileManager.default.createSymbolicLink(at: image, withDestinationURL: image)
+      #expect(throws: FileError.self) { try ResultMender.isInPlace(job, in: dataset.spool.results) }
+      #expect(throws: FileError.self) { try ResultMender.mend(job, in: dataset.spool) }
+      let manifest = dataset.spool.results.manifest(of: job)
+      try FileManager.default.removeItem(at: manifest)
+      #expect(try !ResultMender.isInPlace(job, in: dataset.spool.results))
+      try FileManager.default.createSymbolicLink(at: manifest, withDestinationURL: manifest)
+      #expect(throws: FileError.self) { try ResultMender.isInPlace(job, in: dataset.spool.results) }
+    }
+  }
 }

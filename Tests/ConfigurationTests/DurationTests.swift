@@ -6,7 +6,8 @@ import Testing
     ("20s", .seconds(20), "20s"), ("500ms", .milliseconds(500), "500ms"), ("5m", .seconds(300), "5m"),
     ("1h30m", .seconds(5400), "1h30m"), ("1.5h", .seconds(5400), "1h30m"), ("90m", .seconds(5400), "1h30m"),
     ("2d1ms", .milliseconds(172_800_001), "2d1ms"), ("0s", .zero, "0s"), ("0.25s", .milliseconds(250), "250ms"),
-    ("1d2h3m4s5ms", .milliseconds(93_784_005), "1d2h3m4s5ms"),
+    ("1d2h3m4s5ms", .milliseconds(93_784_005), "1d2h3m4s5ms"), ("1.1h", .seconds(3960), "1h6m"),
+    ("4.1m", .seconds(246), "4m6s"), ("1.005s", .milliseconds(1005), "1s5ms"),
   ]
 
   @Test("durations are read as people write them, and written shortest", arguments: known.indices)

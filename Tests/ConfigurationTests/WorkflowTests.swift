@@ -142,7 +142,7 @@ struct WorkflowTests {
   }
 
   @Test func `an override names an installed model and no other file`() throws {
-    for model in ["/models/ct.safetensors", "../ct.safetensors", "a/b"] {
+    for model in ["/models/ct.safetensors", "../ct.safetensors", "a/b", "ct.safetensors", "x.Safetensors"] {
       let error = #expect(throws: ConfigurationError.self) {
         try WorkflowOverride(yaml: Data("seed: 1\nmodel: \(model)\n".utf8), name: "x.pellucid.yaml")
       }

@@ -66,7 +66,7 @@ struct InboxScene {
     #expect(answer.status == "committed" && answer.code == 0, "\(answer)")
     let place = results.appendingPathComponent(try #require(answer.result))
     let manifest = try Manifest.read(place.appendingPathComponent("output.manifest.json"))
-    let report = manifest.verify(in: place)
+    let report = try manifest.verify(in: place)
     #expect(report.isIntact && report.checked > 0, "\(report)")
     return manifest
   }

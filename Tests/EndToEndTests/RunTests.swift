@@ -209,6 +209,34 @@ struct RunTests {
     }
   }
 
+  @Test("the image of a pair whose header alone is uncompressed is an input as much as its header")
+  func mixedPair() throws {
+    try Scene.with { scene in
+      let single = try scene.input("scan.nii", NIfTIBytes.phantom([24, 20, 2]).data)
+      let pair = scene.inputs.appendingPathComponent("pair.hdr").path
+      #expect(
+        try scene.execute(["run", single, "-o", pair, "--model", scene.model.path, "--steps", "1"]).exitCode == 0)
+      let packed = try scene.execute(
+        ["run", single, "-o", scene.inputs.path + "/gz.hdr.gz", "--model", scene.model.path, "--steps", "1"])
+      #expect(packed.exitCode == 0)
+      let image = scene.inputs.appendingPathComponent("pair.img.gz")
+      try FileManager.default.removeItem(at: scene.inputs.appendingPathComponent("pair.img"))
+      try FileManager.default.copyItem(at: scene.inputs.appendingPathComponent("gz.img.gz"), to: image)
+      let before = try Data(contentsOf: image)
+      for arguments in [
+        ["run", pair, "-o", pair + ".gz", "--model", scene.model.path, "--steps", "1", "--if-exists", "replace"],
+        [
+          "degrade", pair, "-o", pair + ".gz", "--kind", "rician", "--sigma", "0.1", "--seed", "1", "--if-exists",
+          "replace",
+        ],
+      ] {
+        let outcome = try scene.execute(arguments)
+        #expect(outcome.exitCode == 64, "\(outcome)")
+        #expect(try Data(contentsOf: image) == before)
+      }
+    }
+  }
+
   private func digest(_ url: URL) throws -> String { try ContentDigest.sha256(of: url) }
 
   /// Name, inode and time of change of every file: equal only if nothing was written again.

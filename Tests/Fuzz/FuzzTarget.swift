@@ -99,7 +99,7 @@ enum FuzzTarget: String, CaseIterable {
 
   private static func manifest(_ bytes: [UInt8]) throws {
     let manifest = try Manifest.read(InputFile.write(bytes, "input.manifest.json"))
-    _ = manifest.verify(in: InputFile.folder)
+    _ = try manifest.verify(in: InputFile.folder)
     let again = try Manifest.read(InputFile.write(Array(try manifest.encoded()), "again.manifest.json"))
     promise(again == manifest, "a manifest that its own text changes")
   }

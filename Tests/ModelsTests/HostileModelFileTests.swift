@@ -80,7 +80,11 @@ import Testing
 
   @Test("texts that could steer a terminal or turn a line round are refused") func texts() throws {
     for text in ["\u{1B}[31mred", "two\nlines", "\u{202E}turned", "\u{9B}31m"] {
-      for change in [{ $0.licence = text }, { $0.citation = [text] }, { $0.version = text }]
+      for change in [
+        { $0.licence = text }, { $0.citation = [text] }, { $0.version = text },
+        { $0.degradation = DegradationRecord(kind: text, levels: [], parameters: [:]) },
+        { $0.degradation = DegradationRecord(kind: "rician", levels: [0.1], parameters: [text: 1]) },
+      ]
         as [(inout ModelCard) -> Void]
       {
         var card = Fixtures.card(Fixtures.tiny)

@@ -92,6 +92,29 @@ func geometryWarnings(name: String, warning: String) throws {
   }
 }
 
+@Test(
+  "Lengths in metres and micrometres become millimetres, also in what is said of them",
+  arguments: [(1, 1000.0), (3, 0.001)])
+func units(code: UInt8, factor: Double) throws {
+  try withTemporaryFolder { folder in
+    var bytes = try ReferenceFixtures.bytes("v1_disagree.nii")
+    let url = folder.appendingPathComponent("a.nii")
+    func shift(_ volume: Volume) throws -> Double {
+      let text = try #require(volume.header.warnings.first { $0.hasPrefix("W-FORMS") })
+      return try #require(text.split(separator: " ").compactMap { Double($0) }.first)
+    }
+    bytes[123] = 2
+    try Data(bytes).write(to: url)
+    let plain = try VolumeFile.read(url)
+    bytes[123] = code
+    try Data(bytes).write(to: url)
+    let scaled = try VolumeFile.read(url)
+    #expect(scaled.affine.rows.flatMap { $0 } == plain.affine.rows.flatMap { $0.map { $0 * factor } })
+    #expect(abs(try shift(scaled) - factor * (try shift(plain))) <= 0.005 * (1 + factor))
+    #expect(scaled.header.warnings.contains { $0.hasPrefix("W-UNITS") && $0.contains("converted") })
+  }
+}
+
 @Test("Without sform and qform, voxel sizes decide, as METHOD 1 of the standard says")
 func noForms() throws {
   try withTemporaryFolder { folder in

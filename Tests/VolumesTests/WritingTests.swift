@@ -125,6 +125,49 @@ func otherGrid(name: String) throws {
   }
 }
 
+@Test("Voxels of a pair that look like gzip are voxels where they are as many as they should be")
+func voxelsLikeGzip() throws {
+  // 1F 8B 08 00, as gzip begins.
+  let values: [Float] = [-29_921, 8, 3, 4, 5, 6]
+  let volume = Volume(
+    voxels: Tensor(values, shape: [1, 1, 2, 3]), affine: .scaling([1, 1, 1]),
+    header: VolumeHeader(format: .nifti1, dataType: .int16))
+  try withTemporaryFolder { folder in
+    for name in ["a.hdr", "b.hdr.gz"] {
+      let url = folder.appendingPathComponent(name)
+      try VolumeFile.write(volume, to: url)
+      #expect(try VolumeFile.read(url).voxels.values == values)
+    }
+    let bytes = try Data(contentsOf: folder.appendingPathComponent("a.img"))
+    #expect(bytes.prefix(4) == Data([0x1F, 0x8B, 8, 0]))
+    // One that is compressed under a plain name is still read.
+    try FileManager.default.copyItem(
+      at: folder.appendingPathComponent("a.hdr"), to: folder.appendingPathComponent("c.hdr"))
+    try FileManager.default.copyItem(
+      at: folder.appendingPathComponent("b.img.gz"), to: folder.appendingPathComponent("c.img"))
+    #expect(try VolumeFile.read(folder.appendingPathComponent("c.hdr")).voxels.values == values)
+  }
+}
+
+@Test("The display range can be left out, and nothing else of the header with it", arguments: [1, 2])
+func displayRange(version: Int) throws {
+  var bytes = try ReferenceFixtures.bytes("v\(version)_int16_le.nii")
+  let range = version == 1 ? 124..<132 : 192..<208
+  for index in range { bytes[index] = 65 }
+  try withTemporaryFolder { folder in
+    let url = folder.appendingPathComponent("a.nii")
+    try Data(bytes).write(to: url)
+    let volume = try VolumeFile.read(url)
+    let (kept, without) = (folder.appendingPathComponent("b.nii"), folder.appendingPathComponent("c.nii"))
+    try VolumeFile.write(volume, to: kept)
+    try VolumeFile.write(volume.withoutDisplayRange(), to: without)
+    var expected = [UInt8](try Data(contentsOf: kept))
+    #expect(expected[range].allSatisfy { $0 == 65 })
+    for index in range { expected[index] = 0 }
+    #expect([UInt8](try Data(contentsOf: without)) == expected)
+  }
+}
+
 @Test("Many frames and single files turn into pairs and back")
 func formatsByName() throws {
   let volume = try VolumeFile.read(ReferenceFixtures.url("v2_4d.nii"))

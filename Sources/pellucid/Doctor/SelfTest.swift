@@ -39,7 +39,7 @@ enum SelfTest {
     let spool = try Spool(for: folder.appendingPathComponent("results", isDirectory: true))
     let job = try compute(request, spool)
     let manifest = try Manifest.read(spool.results.manifest(of: job))
-    guard manifest.verify(in: spool.results.caseFolder(of: job)).isIntact, manifest.outputs.count > 0 else {
+    guard try manifest.verify(in: spool.results.caseFolder(of: job)).isIntact, manifest.outputs.count > 0 else {
       throw FileError(.io, "what was written is not what was computed; check disk and memory of this machine")
     }
     let result = try VolumeFile.read(spool.results.caseFolder(of: job).appendingPathComponent("output.nii.gz"))
