@@ -312,7 +312,7 @@ complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_opti
 complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate"' -l 'data' -d 'A clean scan; may be given several times.' -rfka ''
 complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate"' -l 'slices' -d 'Slices to measure, such as 38-47 (counted from 0, as the model sees them): once for all scans or once per scan.' -rfka ''
 complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" limit' -l 'limit' -d 'At most so many slices per scan, from the middle of the range.' -rfka ''
-complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate"' -l 'input' -d 'The degraded scan for each --data, on the same grid, instead of degrading it here.' -rfka ''
+complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate"' -l 'input' -d 'The degraded scan for each --data instead of degrading it here: on the same grid, or with fewer slices.' -rfka ''
 complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" ignore-geometry' -l 'ignore-geometry' -d 'Take pairs of --input and --data that lie in different places voxel by voxel.'
 complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" levels' -l 'levels' -d 'Strengths of the degradation, such as 0.25,0.1 (default: the card\'s).' -rfka ''
 complete -c 'pellucid' -n '__pellucid_should_offer_completions_for_flags_or_options "pellucid evaluate" degradation-seed' -l 'degradation-seed' -d 'Seed of the degradation. (default: 1)' -rfka ''

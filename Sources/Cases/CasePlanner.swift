@@ -15,9 +15,9 @@ public struct CasePlan: Encodable, Sendable {
   public var job: JobID?
   /// `new`, `refused`, `duplicate` of a file before it, or the state that its job is in: `done` where the result stands.
   public var state: String
-  /// The exit code of a refusal; 0 without one.
+  /// The exit code of a refusal, or of what a job that was given up failed with; 0 without one.
   public var code = 0
-  /// Why it would be refused.
+  /// Why it would be refused, or was given up.
   public var text: String?
   /// The workflow that it would get.
   public var workflow: String?
@@ -36,7 +36,8 @@ public struct CasePlan: Encodable, Sendable {
   }
 
   static let new = "new"
-  static let refused = "refused"
+  /// The state of a file that would not become a job.
+  public static let refused = "refused"
   /// The state of a file whose job an earlier file of the plan is already: it is computed once.
   public static let duplicate = "duplicate"
 
@@ -53,18 +54,21 @@ public final class CasePlanner {
   private let choice: WorkflowChoice
   private let results: ResultsTree?
   private let spool: Spool?
+  private let memory: Int?
   private let classify: (any Error) -> (code: Int, text: String)
   private var toDo: Set<JobID> = []
   private lazy var times = EvaluationTimes(manifests())
 
-  /// A planner for results that may not exist yet; `classify` gives an error its exit code and its one line.
+  /// A planner for results that may not exist yet; `memory` is the bound of cases whose workflow gives none, `classify` gives
+  /// an error its exit code and its one line.
   public init(
-    library: WorkflowLibrary, models: ModelLocator, results: URL?, spool: URL?,
+    library: WorkflowLibrary, models: ModelLocator, results: URL?, spool: URL?, memory: Int? = nil,
     classify: @escaping (any Error) -> (code: Int, text: String)
   ) throws {
     shelf = ModelShelf(models)
     choice = WorkflowChoice(library: library, shelf: shelf)
     self.results = results.map { ResultsTree(at: $0) }
+    self.memory = memory
     self.classify = classify
     let inside = results?.appendingPathComponent(".pellucid/spool")
     self.spool = try spool.map { try Spool(at: $0) } ?? inside.flatMap { try? Spool(at: $0) }
@@ -95,10 +99,14 @@ public final class CasePlanner {
       request, scan.header.format == .png ? .png : .nifti, Intake.names.ending(of: request.path.lastName) ?? "", folder)
     plan.workflow = work.workflow.name
     let model = try shelf.described(work.workflow.model)
-    let run = try work.request(input: url, in: results?.root ?? folder.url, model: model)
+    var run = try work.request(input: url, in: results?.root ?? folder.url, model: model)
+    run.memoryLimit = run.memoryLimit ?? memory
     let job = JobID(key: try run.jobKey(inputs: digests))
     plan.job = job
     plan.state = try state(job)?.rawValue ?? CasePlan.new
+    if plan.state == JobState.quarantine.rawValue, let why = spool?.reasonOfQuarantine(job) {
+      (plan.code, plan.text) = (why.code, why.text)
+    }
     if plan.isToDo, !toDo.insert(job).inserted { plan.state = CasePlan.duplicate }
     plan.run = try RunPlan(run, for: scan, inputs: digests)
     plan.run?.input = work.inputName

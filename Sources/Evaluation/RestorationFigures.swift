@@ -2,7 +2,7 @@ public import TensorCore
 
 /// What one output is worth against the truth and its input, all in one intensity window.
 public struct RestorationFigures: Sendable, Equatable, Codable {
-  /// Mean over slices of the PSNR, in dB.
+  /// Mean over slices of the PSNR, in dB; of the slices whose input is not the truth already, as are the gains.
   public var psnr: Double
   /// Mean over slices of PSNR(output) − PSNR(input).
   public var psnrGain: Double
@@ -31,11 +31,14 @@ public struct RestorationFigures: Sendable, Equatable, Codable {
     let range = window.upperBound - window.lowerBound
     let after = PSNR.perSlice(output, against: truth, dataRange: range)
     let before = PSNR.perSlice(input, against: truth, dataRange: range)
-    // Two perfect slices gain nothing on each other; infinity minus infinity would be NaN.
+    // Where the input is the truth there is nothing to gain, and what is lost is infinite: one such slice would be the mean.
+    let flawed = before.indices.filter { before[$0].isFinite }
+    let counted = flawed.isEmpty ? Array(before.indices) : flawed
+    // Infinity minus infinity would be NaN.
     let gains = zip(after, before).map { $0 == $1 ? 0 : $0 - $1 }
-    psnr = after.mean
-    psnrGain = gains.mean
-    worstSlice = gains.indices.min { gains[$0] < gains[$1] } ?? 0
+    psnr = counted.map { after[$0] }.mean
+    psnrGain = counted.map { gains[$0] }.mean
+    worstSlice = counted.min { gains[$0] < gains[$1] } ?? 0
     worstSliceGain = gains[worstSlice]
     ssim =
       min(truth.shape[1], truth.shape[2]) >= SSIM.minimumExtent

@@ -69,7 +69,7 @@ public struct ModelEvaluation: Sendable {
   public func rows(
     input: Volume, truth: Volume, data: String, level: Double? = nil, progress: (String) throws -> Void = { _ in }
   ) throws -> [Row] {
-    let plane = SlicingPlane(for: truth)
+    let plane = SlicingPlane(for: input)
     let (input, truth) = (plane.arranged(input), plane.arranged(truth))
     let factor = try sliceFactor(input, truth, data)
     // Both must be finite numbers; whether the model is meant for them is the caller's choice here.

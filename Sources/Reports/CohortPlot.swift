@@ -22,13 +22,15 @@ struct CohortPlot {
     let (least, greatest) = (values.min() ?? 0, values.max() ?? 1)
     let margin = greatest > least ? (greatest - least) * 0.03 : max(abs(least), 1) * 0.5
     let (low, high) = (least - margin, greatest + margin)
+    // Figures from elsewhere may be any; there is no axis from end to end of all numbers.
+    guard (high - low).isFinite else { return "" }
     func position(_ value: Double) -> Double {
       Self.frame.left + (value - low) / (high - low) * (Self.frame.right - Self.frame.left)
     }
     return """
       <figure class="chart"><svg viewBox="0 0 480 140" role="img" aria-label="\(escaped(figure.title)) of \(points.count) \
-      cases, from \(short(least)) to \(short(greatest)) (\(unit))">\(ticks(low, high, position))\(dots(position))</svg>
-      <figcaption>\(escaped(figure.title)), \(unit)</figcaption></figure>
+      cases, from \(short(least)) to \(short(greatest)) (\(escaped(unit)))">\(ticks(low, high, position))\(dots(position))</svg>
+      <figcaption>\(escaped(figure.title)), \(escaped(unit))</figcaption></figure>
       """
   }
 

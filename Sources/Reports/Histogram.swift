@@ -21,8 +21,7 @@ struct Histogram {
   init(_ images: [(name: String, style: String, voxels: Tensor)], low: Double, high: Double) {
     self.low = low
     self.high = high
-    let width = Self.binWidth(images.map(\.voxels), range: high - low)
-    let bins = max(1, min(Self.mostBins, Int(((high - low) / width).rounded(.up))))
+    let (width, bins) = Self.bins(images.map(\.voxels), range: max(high - low, .leastNormalMagnitude))
     series = images.map { image in
       var counts = [Int](repeating: 0, count: bins)
       image.voxels.withUnsafeBuffer { source in
@@ -35,11 +34,14 @@ struct Histogram {
     self.width = width
   }
 
-  /// Whole numbers get bins of whole width: others would hold now one value more, now one less, and look like a comb.
-  private static func binWidth(_ images: [Tensor], range: Double) -> Double {
-    let width = max(range, .leastNormalMagnitude) / Double(mostBins)
-    let areWhole = images.allSatisfy { $0.withUnsafeBuffer { $0.allSatisfy { $0 == $0.rounded() } } }
-    return areWhole && range >= 8 ? max(1, width.rounded(.up)) : width
+  /// Bins of whole width where an image holds whole numbers, if only the input: others would hold now one value more, now one
+  /// less, and look like a comb.
+  private static func bins(_ images: [Tensor], range: Double) -> (width: Double, count: Int) {
+    let isWhole = images.contains { $0.withUnsafeBuffer { $0.allSatisfy { $0 == $0.rounded() } } }
+    guard isWhole, range >= 8 else { return (range / Double(mostBins), mostBins) }
+    // The values at both ends have a place.
+    let width = ((range + 1) / Double(mostBins)).rounded(.up)
+    return (width, Int(range / width) + 1)
   }
 
   /// The drawing: step lines over a square-root axis, so that rare values still show.

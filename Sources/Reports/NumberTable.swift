@@ -70,6 +70,8 @@ struct NumberTable {
   private func percent(_ pair: [Double]) -> String {
     guard pair[0] > 0 else { return "no change to state" }
     let share = ((pair[1] / pair[0] - 1) * 100).rounded()
+    // Noise in all but nothing may be any multiple of what was there.
+    guard share < 1e6 else { return "more than ten-thousandfold" }
     return share > 0 ? "+\(Int(share)) %" : share < 0 ? "−\(Int(-share)) %" : "±0 %"
   }
 }

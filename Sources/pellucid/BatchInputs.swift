@@ -1,3 +1,4 @@
+import ArgumentParser
 import BatchQueue
 import Cases
 import Configuration
@@ -32,7 +33,11 @@ struct BatchInputs {
         try add(argument)
       }
     }
-    if let missing, files.allSatisfy({ !FolderChanges.exists($0.folder.appendingPathComponent($0.path.lastName)) }) {
+    if let missing,
+      files.allSatisfy({
+        !FolderChanges.exists($0.folder.appendingPathComponent(String(decoding: $0.path.bytes, as: UTF8.self)))
+      })
+    {
       throw missing
     }
     var seen: Set<File> = []
@@ -57,6 +62,11 @@ struct BatchInputs {
       return
     }
     let folder = try BoundFolder(url)
+    guard !folder.holds(RelativePath(".pellucid")) else {
+      throw ValidationError(
+        "\(FileError.printable(path)) is a results tree, whose results would become inputs: give the folder of the scans."
+      )
+    }
     try search(folder, RelativePath(), workflow)
   }
 

@@ -56,11 +56,11 @@ struct BatchReport: Encodable {
 
   /// What was said of each file in the end: one that could not be taken at first may have been taken later.
   private static func last(_ replies: [(request: IntakeRequest, reply: IntakeReply)]) -> [IntakeReply] {
-    struct File: Hashable { var folder: String, path: RelativePath }
+    struct File: Hashable { var folder: String, path: RelativePath, workflow: Data? }
     var places: [File: Int] = [:]
     var last: [IntakeReply] = []
     for (request, reply) in replies {
-      let file = File(folder: request.folder, path: request.path)
+      let file = File(folder: request.folder, path: request.path, workflow: request.instructions)
       if let place = places[file] {
         last[place] = reply
       } else {

@@ -20,6 +20,19 @@ enum CohortUpdate {
     return try CohortReport.rebuild(results: results, others: rows)
   }
 
+  /// Whether results were committed after the page was made, by the file system's own clock.
+  static func isOutdated(_ results: URL) -> Bool {
+    func changed(_ url: URL) -> Date? {
+      (try? FileManager.default.attributesOfItem(atPath: url.path))?[.modificationDate] as? Date
+    }
+    let manifests = results.appendingPathComponent(".pellucid/manifests")
+    let commits = ((try? FolderChanges.names(in: manifests)) ?? []).compactMap {
+      changed(manifests.appendingPathComponent($0))
+    }
+    guard let last = commits.max() else { return false }
+    return changed(results.appendingPathComponent("index.html")).map { $0 < last } ?? true
+  }
+
   /// The same, where a failure must not look like a failure of the work.
   static func tryToMake(_ spool: Spool) {
     do {

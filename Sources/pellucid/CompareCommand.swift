@@ -1,6 +1,7 @@
 import ArgumentParser
 import DurableFiles
 import Foundation
+import Pipeline
 import TensorCore
 import Volumes
 
@@ -50,7 +51,12 @@ struct CompareCommand: ParsableCommand {
 
   func run() throws {
     let truth = try VolumeFile.read(URL(fileURLWithPath: reference))
-    let range = window?.range ?? Window.whole(of: truth)
+    guard let range = window?.range ?? Window.whole(of: truth) else {
+      throw PipelineError(
+        .unsuitableInput,
+        "\(URL(fileURLWithPath: reference).lastPathComponent) has one value only, so there is no range to measure in; give "
+          + "--window")
+    }
     let rows = try images.map { path in
       let url = URL(fileURLWithPath: path)
       let image = try VolumeFile.read(url)
@@ -93,8 +99,8 @@ struct Window: ExpressibleByArgument {
     range = low...high
   }
 
-  /// What the container can hold for a PNG; from the smallest to the largest finite voxel otherwise.
-  static func whole(of volume: Volume) -> ClosedRange<Double> {
+  /// What the container can hold for a PNG; from the smallest to the largest finite voxel otherwise, nil if they are one.
+  static func whole(of volume: Volume) -> ClosedRange<Double>? {
     if volume.header.format == .png { return 0...(volume.header.dataType == .uint8 ? 255 : 65535) }
     let ends = volume.voxels.withUnsafeBuffer { voxels in
       voxels.reduce(into: (low: Float.infinity, high: -Float.infinity)) { ends, value in
@@ -102,6 +108,6 @@ struct Window: ExpressibleByArgument {
         ends = (min(ends.low, value), max(ends.high, value))
       }
     }
-    return ends.low < ends.high ? Double(ends.low)...Double(ends.high) : 0...1
+    return ends.low < ends.high ? Double(ends.low)...Double(ends.high) : nil
   }
 }

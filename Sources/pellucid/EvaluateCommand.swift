@@ -16,12 +16,13 @@ struct EvaluateCommand: AsyncParsableCommand {
     abstract: "Measure a model on scans whose truth is known.",
     discussion: """
       Each clean scan is degraded as the model's card says, at each level, and restored; the result is compared with the \
-      clean scan inside the model's intensity window. With --input the degraded scan is given instead. For super-resolution \
+      clean scan inside the model's intensity window. With --input the degraded scan is given instead; for super-resolution \
+      one whose slices are every second, fourth … of --data. There \
       the slices that were made are measured, beside linear interpolation. Gaussian blur and \
       non-local means choose their parameters on the very slices that are measured, which favours them.
 
       Columns: PSNR (dB) and SSIM are means over slices; gain is PSNR over the input's, worst the smallest gain of any \
-      slice; MAE in the scan's unit. sharp is the mean gradient as a multiple of the truth's, edges the share of the truth's \
+      slice, all of them without slices whose input is the truth already; MAE in the scan's unit. sharp is the mean gradient as a multiple of the truth's, edges the share of the truth's \
       gradients that is kept. slices is the squared difference of neighbouring slices as a multiple of the truth's; flicker \
       the share of the error that changes from slice to slice (1: drawn anew in each). spread is the standard deviation \
       over seeds. PSNR rewards smooth results: read it together with sharp, edges and spread.
@@ -40,7 +41,8 @@ struct EvaluateCommand: AsyncParsableCommand {
     within: 1...100_000,
     help: ArgumentHelp("At most so many slices per scan, from the middle of the range.", valueName: "count"))
   var limit: Int?
-  @Option(help: "The degraded scan for each --data, on the same grid, instead of degrading it here.")
+  @Option(
+    help: "The degraded scan for each --data instead of degrading it here: on the same grid, or with fewer slices.")
   var input: [String] = []
   @Flag(help: "Take pairs of --input and --data that lie in different places voxel by voxel.")
   var ignoreGeometry = false
@@ -102,14 +104,15 @@ struct EvaluateCommand: AsyncParsableCommand {
     let url = URL(fileURLWithPath: data[index])
     // As the network sees it: of a scan that is stored in another way, those are other slices.
     let stored = try VolumeFile.read(url)
+    let given = try input.isEmpty ? nil : VolumeFile.read(URL(fileURLWithPath: input[index]))
+    if let given, card.task == .superResolve { return [try gaps(given, in: stored, name(index))] }
     let plane = SlicingPlane(for: stored)
     let whole = plane.arranged(stored)
     let chosen = slices.isEmpty ? nil : slices[slices.count == 1 ? 0 : index]
     let range = try range(chosen, of: whole, named: url.lastPathComponent)
     let truth = whole.slices(range)
-    let name = "\(url.lastPathComponent) \(range.lowerBound)-\(range.upperBound - 1)"
-    if !input.isEmpty {
-      let given = try VolumeFile.read(URL(fileURLWithPath: input[index]))
+    let name = "\(name(index)) \(range.lowerBound)-\(range.upperBound - 1)"
+    if let given {
       try GridAgreement.check(
         given, named: URL(fileURLWithPath: input[index]).lastPathComponent, against: stored,
         named: url.lastPathComponent,
@@ -131,6 +134,23 @@ struct EvaluateCommand: AsyncParsableCommand {
       }
       return (degraded, truth, name, level)
     }
+  }
+
+  /// What a scan is called: as it was given where another has the same name.
+  private func name(_ index: Int) -> String {
+    let names = data.map { URL(fileURLWithPath: $0).lastPathComponent }
+    return names.count { $0 == names[index] } == 1 ? names[index] : data[index]
+  }
+
+  /// A scan and one with slices between its own, cut as it is.
+  private func gaps(_ given: Volume, in truth: Volume, _ name: String) throws -> Scene {
+    guard slices.isEmpty, limit == nil else {
+      throw PipelineError(
+        .usage, "--slices and --limit do not go with --input for super-resolution: cut both scans beforehand")
+    }
+    let plane = SlicingPlane(for: given)
+    let between = plane.arranged(truth)
+    return (plane.arranged(given), between, "\(name) 0-\(between.slices - 1)", nil)
   }
 
   private func range(_ chosen: SliceRange?, of volume: Volume, named name: String) throws -> Range<Int> {

@@ -43,7 +43,11 @@ struct InspectCommand: ParsableCommand {
         report = broken
       }
       reports.append(report)
-      if let problem = report.problem { Terminal.say("pellucid: error: \(FileError.printable(problem))") }
+      if let problem = report.problem {
+        let name = URL(fileURLWithPath: file).lastPathComponent
+        let said = problem.contains(name) ? problem : "\(name): \(problem)"
+        Terminal.say("pellucid: error: \(FileError.printable(said))")
+      }
       if !json, !check, let scan = report.scan { print(Self.lines(report, scan).joined(separator: "\n")) }
     }
     if json { print(try Self.text(reports)) }

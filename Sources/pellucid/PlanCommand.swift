@@ -16,8 +16,10 @@ struct PlanCommand: ParsableCommand {
       Takes the arguments of `pellucid batch`. Times come from results that stand in RESULTS, else one evaluation of each \
       model is timed; the plan says which. Disk is the most that copies of inputs and results can take, without reports.
 
-      Exit codes: 0 all would be done, or are; 2 no image found; 8 some would be refused; 65 all would; where all are \
-      refused alike, their own code.
+      What bounds a batch by number or time (--limit, --max-runtime, --offpeak) does not bound the plan.
+
+      Exit codes: 0 all would be done, or are; 2 no image found; 8 some would be refused, or were given up; 65 all; where all \
+      are refused alike, their own code.
       """)
 
   @OptionGroup var inputs: BatchCases
@@ -30,19 +32,24 @@ struct PlanCommand: ParsableCommand {
   @OptionGroup(title: "Work") var flags: WorkerFlags
 
   func run() throws {
+    flags.startLog()
     let settings = try flags.settings()
     ComputeSettings.apply(threads: WorkerFlags.threadsPerCase(settings))
     let requests = try inputs.requests(settings)
     let planner = try CasePlanner(
       library: WorkflowLibrary.current(first: settings.workflows.value),
       models: ModelLocator.current(first: settings.models.value), results: results.map { URL(fileURLWithPath: $0) },
-      spool: spool.map { URL(fileURLWithPath: $0) }
+      spool: spool.map { URL(fileURLWithPath: $0) }, memory: settings.memory.value
     ) { error in (Int((ExitStatus(error) ?? .software).rawValue), ExitStatus.oneLine(error)) }
     StopRequest.install()
     var cases: [CasePlan] = []
+    let names = Dictionary(requests.map { ("\($0.path)", 1) }, uniquingKeysWith: +)
     for request in requests {
       if StopRequest.signal != 0 { throw ExitCode(128 + StopRequest.signal) }
-      let plan = planner.plan(request, named: "\(request.path)")
+      // Files of one name are told apart by their folders.
+      var name = "\(request.path)"
+      if names[name] != 1 { name = URL(fileURLWithPath: request.folder).path + "/" + name }
+      let plan = planner.plan(request, named: name)
       if !flags.json { show(plan) }
       cases.append(plan)
     }
@@ -63,7 +70,10 @@ struct PlanCommand: ParsableCommand {
 
   private func show(_ plan: CasePlan) {
     print("\(plan.file)  \(plan.job.map(String.init(describing:)) ?? "-")  \(plan.state)")
-    if let text = plan.text { print("  refused (\(plan.code)): \(FileError.printable(text))") }
+    if let text = plan.text {
+      let what = plan.state == CasePlan.refused ? "refused" : "given up"
+      print("  \(what) (\(plan.code)): \(FileError.printable(text))")
+    }
     guard let run = plan.run, plan.isToDo else { return }
     print(
       "  \(run.dimensions.map(String.init).joined(separator: " x ")) voxels, \(run.model), \(run.sampler), labels "
@@ -76,11 +86,11 @@ struct PlanCommand: ParsableCommand {
   }
 
   private func leave(_ cases: [CasePlan]) throws {
-    let refused = cases.filter { $0.code != 0 }
+    let refused = cases.filter { $0.code != 0 || $0.state == JobState.quarantine.rawValue }
     guard !refused.isEmpty else { return }
-    Terminal.say("pellucid: \(refused.count) of \(cases.count) would be refused")
+    Terminal.say("pellucid: \(refused.count) of \(cases.count) would be refused, or were given up")
     guard refused.count == cases.count else { throw ExitCode(8) }
-    let codes = Set(refused.map(\.code))
+    let codes = Set(refused.map { $0.code == 0 ? Int(ExitStatus.data.rawValue) : $0.code })
     throw ExitCode(codes.count == 1 ? Int32(codes.first!) : ExitStatus.data.rawValue)
   }
 
@@ -108,7 +118,7 @@ struct PlanCommand: ParsableCommand {
       let open = plans.filter(\.isToDo)
       cases = plans.count
       done = plans.count { $0.state == JobState.done.rawValue }
-      refused = plans.count { $0.code != 0 }
+      refused = plans.count { $0.state == CasePlan.refused }
       givenUp = plans.count { $0.state == JobState.quarantine.rawValue }
       duplicates = plans.count { $0.state == CasePlan.duplicate }
       toDo = open.count

@@ -104,7 +104,8 @@ struct QueueCommand: ParsableCommand {
         if let id = JobID(text) { return [try spool.status(of: id)] }
         let found = try spool.jobs(reading: try ContentDigest.sha256(of: URL(fileURLWithPath: text)))
         guard !found.isEmpty else {
-          throw QueueError(.unknownJob, "no job of this spool reads a file with that content")
+          throw QueueError(
+            .unknownJob, "no job of this spool reads a file with the content of \(FileError.printable(text))")
         }
         return try found.map(spool.status)
       }
@@ -139,7 +140,10 @@ struct QueueCommand: ParsableCommand {
 
     func run() throws {
       let chosen = all ? try jobs.place.open().list([.quarantine]).map(\.job) : nil
-      if chosen?.isEmpty == true { return }
+      if chosen?.isEmpty == true {
+        if jobs.json { try Jobs.print([JobStatus]()) }
+        return
+      }
       try jobs.each(chosen) { spool, job in
         let isDone = try spool.state(of: job) == .done
         if try isDone && ResultMender.mend(job, in: spool) { return }

@@ -35,7 +35,8 @@ struct QueueRun {
       log.hear(event)
       if let status = log.status(after: event) { manager.status(status) }
       switch event {
-      case .committed, .failed(_, _, .quarantine):
+      case .committed, .failed(_, _, .quarantine), .failed(_, _, .done), .takenOver(_, .done),
+        .takenOver(_, .quarantine):
         changes += 1
         refresher.note()
       default: break
@@ -48,7 +49,10 @@ struct QueueRun {
       return StopRequest.signal != 0
     }
     log.close()
-    if changes > 0 { CohortUpdate.tryToMake(spool) }
+    // One that was killed after its last commit has left this to whoever comes next.
+    if changes > 0 || computes && goal != .forever && CohortUpdate.isOutdated(spool.results.root) {
+      CohortUpdate.tryToMake(spool)
+    }
     return summary
   }
 }

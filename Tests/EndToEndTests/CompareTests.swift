@@ -1,4 +1,5 @@
 import Foundation
+import Models
 import Testing
 
 @Suite("compare and evaluate measure only what lies in one place and is made of numbers")
@@ -113,6 +114,51 @@ struct CompareTests {
       #expect(numbers.errorLines.last?.contains("1 of 960 voxels of bad.nii") == true, "\(numbers.standardError)")
       let alone = try scene.execute(["evaluate", "--model", "tiny", "--data", truth, "--ignore-geometry"])
       #expect(alone.exitCode == 64)
+    }
+  }
+
+  @Test("a reference of one value has no range to measure in") func constant() throws {
+    try Scene.with { scene in
+      let flat = try scene.input("flat.nii", NIfTIBytes([24, 20, 2]) { _, _, _ in 100 }.data)
+      let other = try scene.input("other.nii", scan.data)
+      let outcome = try scene.execute(["compare", other, "--reference", flat])
+      #expect(outcome.exitCode == 65 && outcome.standardOutput == "")
+      #expect(
+        outcome.errorLines.last?.contains("flat.nii") == true && outcome.errorLines.last?.contains("--window") == true)
+      #expect(try scene.execute(["compare", other, "--reference", flat, "--window", "0,200"]).exitCode == 0)
+    }
+  }
+
+  @Test(
+    "evaluate --input takes a scan of every second slice for a model that fills gaps; scans of one name are told apart")
+  func gaps() throws {
+    try Scene.with { scene in
+      try TinyModel.write(to: scene.model) {
+        $0.task = .superResolve
+        $0.conditionSlices = nil
+      }
+      func scan(_ slices: [Int], _ thickness: Float) -> Data {
+        NIfTIBytes([24, 20, slices.count], spacing: [0.7, 0.7, thickness]) { i, j, k in
+          (i * 31 + j * 17 + slices[k] * 40) % 300
+        }
+        .data
+      }
+      let (whole, every) = (
+        try scene.input("scan.nii", scan([0, 1, 2, 3, 4], 1)), try scene.input("thick.nii", scan([0, 2, 4], 2))
+      )
+      let folder = scene.inputs.appendingPathComponent("other")
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      let again = folder.appendingPathComponent("scan.nii").path
+      try FileManager.default.copyItem(atPath: whole, toPath: again)
+      let pairs = ["--data", whole, "--input", every, "--data", again, "--input", every]
+      let evaluate = ["evaluate", "--model", scene.model.path, "--steps", "1"] + pairs
+      let outcome = try scene.execute(evaluate)
+      #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+      #expect(
+        outcome.standardOutput.contains("\(whole) 0-4, 2 slices") && outcome.standardOutput.contains("\(again) 0-4"))
+      #expect(try scene.execute(evaluate + ["--limit", "2"]).exitCode == 64)
+      let wrong = ["evaluate", "--model", scene.model.path, "--steps", "1", "--data", whole, "--input", whole]
+      #expect(try scene.execute(wrong).exitCode == 65)
     }
   }
 }

@@ -166,4 +166,15 @@ struct InspectTests {
     python.waitUntilExit()
     return try #require(Int(text.trimmingCharacters(in: .whitespacesAndNewlines)))
   }
+
+  @Test("with --check, too, every file with a fault is named")
+  func named() throws {
+    try Scene.with { scene in
+      let flat = try scene.input("flat.nii", NIfTIBytes([24, 20, 2]) { _, _, _ in 0 }.data)
+      let good = try scene.input("good.nii", NIfTIBytes.phantom().data)
+      let outcome = try scene.execute(["inspect", "--check", flat, good])
+      #expect(outcome.exitCode == 65)
+      #expect(outcome.errorLines.count == 1 && outcome.errorLines[0].contains("flat.nii: "), "\(outcome)")
+    }
+  }
 }

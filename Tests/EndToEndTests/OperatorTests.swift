@@ -136,4 +136,82 @@ struct OperatorTests {
       #expect(outcome.exitCode == 78 && outcome.standardError.contains("/nonexistent"))
     }
   }
+
+  @Test("a file that is missing stops no folder of folders; results do not become inputs; one is told from the other")
+  func inputs() throws {
+    try Scene.with { scene in
+      let folder = scene.inputs.appendingPathComponent("sub-01/anat")
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      try NIfTIBytes.phantom([20, 20, 2]).data.write(to: folder.appendingPathComponent("scan.nii"))
+      func batch(_ inputs: [String], _ tree: String) throws -> Executable.Outcome {
+        try scene.execute(
+          ["batch", "-o", tree, "--model", scene.model.path, "--steps", "1", "--no-report"] + inputs)
+      }
+      let missing = scene.inputs.appendingPathComponent("none.nii").path
+      let both = try batch([missing, scene.inputs.path], scene.output("tree"))
+      #expect(both.exitCode == 8, "\(both.standardError)")
+      #expect(try FileManager.default.contentsOfDirectory(atPath: scene.output("tree/cases")).count == 1)
+      #expect(try batch([scene.inputs.path], scene.inputs.path).exitCode == 64)
+      #expect(try !contents(of: scene.inputs).contains("cases"))
+      let chained = try batch([scene.output("tree")], scene.output("next"))
+      #expect(chained.exitCode == 64 && chained.errorLines.contains { $0.contains("is a results tree") })
+      #expect(try batch([scene.output("tree/cases")], scene.output("next")).exitCode == 0)
+    }
+  }
+
+  @Test("what a batch that was killed left undone is made by the next: the page over all cases")
+  func pageAfterKill() throws {
+    try Scene.with { scene in
+      let scan = try scene.input("a.nii", NIfTIBytes.phantom([20, 20, 2]).data)
+      let batch = [
+        "batch", scan, "-o", scene.output("tree"), "--model", scene.model.path, "--steps", "1", "--no-report",
+      ]
+      let page = scene.outputs.appendingPathComponent("tree/index.html")
+      for _ in 0..<2 {
+        #expect(try scene.execute(batch).exitCode == 0)
+        #expect(FileManager.default.fileExists(atPath: page.path))
+        try FileManager.default.removeItem(at: page)
+      }
+    }
+  }
+
+  @Test("a job that was given up is no case that would be done, and queue says which file it does not know")
+  func givenUp() throws {
+    try Scene.with { scene in
+      let scan = try scene.input("a.nii", NIfTIBytes.phantom([20, 20, 2]).data)
+      let unknown = try scene.input("b.nii", NIfTIBytes.phantom([20, 20, 3]).data)
+      try enqueue(scene, "a.nii", 20)
+      let place = ["--results", scene.output("tree")]
+      let none = try scene.execute(["queue", "retry", "--all", "--json"] + place)
+      #expect(none.exitCode == 0 && none.standardOutput.filter { !$0.isWhitespace } == "[]", "\(none)")
+      let job = try #require(try list(scene).first).job
+      #expect(try scene.execute(["queue", "cancel", job] + place).exitCode == 0)
+      let plan = try scene.execute(
+        ["plan", scan, "-o", scene.output("tree"), "--model", scene.model.path, "--steps", "1", "--no-report"])
+      #expect(plan.exitCode == 130 && plan.standardOutput.contains("given up (130)"), "\(plan)")
+      #expect(plan.standardOutput.contains("1 given up, 0 refused"))
+      let shown = try scene.execute(["queue", "show", unknown] + place)
+      #expect(shown.exitCode != 0 && shown.errorLines.last?.contains("b.nii") == true)
+    }
+  }
+
+  @Test("a file that a table names twice has two answers: what is refused is not made good by what is taken")
+  func twice() throws {
+    try Scene.with { scene in
+      let scan = try scene.input("a.nii", NIfTIBytes.phantom([20, 20, 2]).data)
+      let folder = scene.folder.appendingPathComponent("workflows")
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+      for (name, more) in [("good", "steps: 1"), ("wrong", "task: translate")] {
+        try Data("model: \(scene.model.path)\n\(more)\n".utf8).write(to: folder.appendingPathComponent(name + ".yaml"))
+      }
+      for order in [["good", "wrong"], ["wrong", "good"]] {
+        let table = try scene.input(
+          "table.tsv", Data(("path\tworkflow\n" + order.map { "\(scan)\t\($0)\n" }.joined()).utf8))
+        let outcome = try scene.execute([
+          "batch", table, "-o", scene.output(order[0]), "--workflows", folder.path,
+        ])
+        #expect(outcome.exitCode == 8 && outcome.standardError.contains("1 committed, 1 failed"), "\(outcome)")
+      }
+    }
+  }
 }

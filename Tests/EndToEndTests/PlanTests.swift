@@ -141,4 +141,26 @@ struct PlanTests {
       #expect(text.standardOutput.contains("1 cases: 1 to do, 0 done, 0 given up, 0 refused"))
     }
   }
+
+  @Test("the memory bound of the settings is the plan's too, and files of one name are told apart")
+  func settings() throws {
+    try Scene.with { scene in
+      let scan = NIfTIBytes.phantom([40, 36, 3]).data
+      for (name, data) in [("one", scan), ("two", NIfTIBytes.phantom([24, 20, 2]).data)] {
+        let folder = scene.inputs.appendingPathComponent(name)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        try data.write(to: folder.appendingPathComponent("T1.nii"))
+      }
+      let files = ["one", "two"].map { scene.inputs.appendingPathComponent("\($0)/T1.nii").path }
+      let plan = ["plan", "--model", scene.model.path, "--steps", "2"] + files
+      let free = try scene.execute(plan)
+      #expect(free.exitCode == 0 && files.allSatisfy { free.standardOutput.contains($0) }, "\(free)")
+      let bound = try scene.execute(plan, environment: ["PELLUCID_MEMORY": "1M"])
+      let batch = try scene.execute(
+        ["batch", "-o", scene.output("tree"), "--model", scene.model.path, "--steps", "2", "--retry-after", "1ms"]
+          + files,
+        environment: ["PELLUCID_MEMORY": "1M"])
+      #expect(bound.exitCode == batch.exitCode && bound.exitCode != 0, "\(bound) \(batch)")
+    }
+  }
 }

@@ -107,6 +107,19 @@ struct BaselineTests {
     #expect(perfect.psnr == .infinity && perfect.psnrGain == 0 && perfect.worstSliceGain == 0)
   }
 
+  @Test func `a slice whose input is the truth leaves the means to the others`() {
+    let (input, truth) = Self.scene
+    let given = Tensor.concatenate([truth.slice(0..<1), input.slice(1..<4)])
+    let half = Tensor.linearCombination([(0.5, given), (0.5, truth)])
+    let touched = Tensor.concatenate([input.slice(0..<1), half.slice(1..<4)])
+    for output in [half, touched] {
+      let figures = RestorationFigures(output: output, input: given, truth: truth, window: -500...500)
+      #expect(abs(figures.psnrGain - 20 * log10(2.0)) < 1e-4 && abs(figures.worstSliceGain - 20 * log10(2.0)) < 1e-4)
+      #expect(abs(figures.psnr - PSNR.mean(half.slice(1..<4), against: truth.slice(1..<4), dataRange: 1000)) < 1e-9)
+      #expect(figures.worstSlice > 0)
+    }
+  }
+
   @Test func `figures of several seeds are averaged, the worst slice is the worst of all`() throws {
     let (input, truth) = Self.scene
     let figures = [0.5, 1.5].map {

@@ -153,5 +153,10 @@ import Volumes
     let histogram = Histogram([("a", "before", values)], low: 0, high: 499)
     #expect(histogram.series[0].counts.reduce(0, +) == 500)
     #expect(histogram.width == 6 && histogram.series[0].counts[..<83].allSatisfy { $0 == 6 })
+    // Also where what was made of them has fractions, and up to the last value.
+    let made = Tensor(values.values.map { $0 + 0.25 }, shape: values.shape)
+    let both = Histogram([("a", "before", values), ("b", "after", made)], low: 0, high: 255)
+    #expect(both.width == 3 && both.series[0].counts == Array(repeating: 3, count: 85) + [1])
+    #expect(both.series[1].counts.reduce(0, +) == 255)
   }
 }

@@ -186,4 +186,20 @@ func makeResults(
     grey.unit = "a.u."
     #expect(CohortOutliers(ct + [grey]).marks.allSatisfy { $0.isEmpty })
   }
+
+  @Test("figures and units of a manifest that was altered make no page that breaks")
+  func alteredManifest() throws {
+    try withTemporaryFolder { folder in
+      let ids = try makeResults(folder, count: 4, unit: { _ in "\"><b>HU" })
+      for (id, value) in zip(ids, [1e308, -1e308]) {
+        let url = folder.appendingPathComponent(".pellucid/manifests/\(id.prefix(2))/\(id).json")
+        var manifest = try Manifest.read(url)
+        manifest.qc.metrics["residualMean"] = value
+        try manifest.encoded().write(to: url)
+      }
+      #expect(try CohortReport.rebuild(results: folder).cases == 4)
+      let page = try read(folder, "index.html")
+      #expect(page.contains("&lt;b&gt;HU") && !page.contains("<b>HU"))
+    }
+  }
 }

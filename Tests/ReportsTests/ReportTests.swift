@@ -42,6 +42,8 @@ import Volumes
   func numbers() throws {
     let noise = PhiloxRandomSource(seed: 2).normal(shape: [1, 4, 64, 64])
     let flat = Tensor(repeating: 100, shape: [1, 4, 64, 64])
+    let faint = ReportNumbers(before: .linearCombination([(1e-19, noise)]), after: noise)
+    #expect(NumberTable(numbers: faint, unit: "").html.contains("ten-thousandfold"))
     let white = ReportNumbers(before: .linearCombination([(1, flat), (5, noise)]), after: flat)
     #expect(abs(white.residualDeviation - 5) < 0.15 && abs(white.residualMean) < 0.2)
     #expect(abs(white.residualAutocorrelation) < 0.03)
