@@ -194,7 +194,7 @@ func makeResults(
       for (id, value) in zip(ids, [1e308, -1e308]) {
         let url = folder.appendingPathComponent(".pellucid/manifests/\(id.prefix(2))/\(id).json")
         var manifest = try Manifest.read(url)
-        manifest.qc.metrics["residualMean"] = value
+        manifest.qc.metrics["noiseAfter"] = value
         try manifest.encoded().write(to: url)
       }
       #expect(try CohortReport.rebuild(results: folder).cases == 4)
