@@ -47,9 +47,10 @@ struct LeaseObserver {
     sights = sights.filter { claims.contains($0.key) }
     // While nobody looked, because the disk or this worker stood still, nobody can say that the others were silent.
     let passed = min(lastLook.map { now - $0 } ?? .zero, expiry / 3)
+    let isFirst = lastLook == nil
     lastLook = now
     var taken: [(JobID, JobState)] = []
-    for claim in claims where hasExpired(claim, after: passed) {
+    for claim in claims where hasExpired(claim, after: passed, isFirst) {
       let state = try takeOver(claim)
       sights[claim] = nil
       if let state { taken.append((claim.ticket.job, state)) }
@@ -59,15 +60,16 @@ struct LeaseObserver {
 
   /// Whether there are claims of which nobody can say yet if their holders live: those of a machine that is gone, or of this one
   /// before it was started anew, look like those of one that computes.
-  var isUndecided: Bool { sights.values.contains { !$0.isAlive } }
+  var isUndecided: Bool { sights.values.contains { !$0.isAlive && $0.silence < expiry } }
 
-  private mutating func hasExpired(_ claim: ClaimName, after passed: Duration) -> Bool {
+  private mutating func hasExpired(_ claim: ClaimName, after passed: Duration, _ isFirst: Bool) -> Bool {
     if claim.worker.isKnownDead { return true }
     let file = spool.folder(.claimed).appendingPathComponent("\(claim.text)/heartbeat")
     guard let isThere = try? FolderChanges.isThere(file) else { return false }
     guard let heartbeat = isThere ? try? String(contentsOf: file, encoding: .utf8) : "" else { return false }
     guard var sight = sights[claim] else {
-      sights[claim] = Sight(heartbeat: heartbeat, isAlive: claim.worker.isKnownAlive)
+      // One that was made since the first look was made by somebody who lives.
+      sights[claim] = Sight(heartbeat: heartbeat, isAlive: !isFirst || claim.worker.isKnownAlive)
       return false
     }
     guard sight.heartbeat == heartbeat else {

@@ -100,13 +100,13 @@ public final class CasePlanner {
     plan.workflow = work.workflow.name
     let model = try shelf.described(work.workflow.model)
     var run = try work.request(input: url, in: results?.root ?? folder.url, model: model)
-    run.memoryLimit = run.memoryLimit ?? memory
     let job = JobID(key: try run.jobKey(inputs: digests))
     plan.job = job
     plan.state = try state(job)?.rawValue ?? CasePlan.new
     if plan.state == JobState.quarantine.rawValue, let why = spool?.reasonOfQuarantine(job) {
       (plan.code, plan.text) = (why.code, why.text)
     }
+    if plan.isToDo { run.memoryLimit = run.memoryLimit ?? memory }
     if plan.isToDo, !toDo.insert(job).inserted { plan.state = CasePlan.duplicate }
     plan.run = try RunPlan(run, for: scan, inputs: digests)
     plan.run?.input = work.inputName

@@ -75,7 +75,13 @@ public struct Intake {
     try BIDSView.remember(request.path, of: folder, as: job.id, in: spool)
     switch try spool.submit(job, work: try work.encoded()) {
     case .new: return .job(job.id, known: nil)
-    case .known(.done) where try !ResultMender.isInPlace(job.id, in: spool.results):
+    case .known(.done):
+      do {
+        guard try !ResultMender.isInPlace(job.id, in: spool.results) else { return .job(job.id, known: .done) }
+      } catch let error as FileError {
+        // What keeps a result from being read says nothing of the file that was given.
+        return .later(Failure(kind: .passing, code: 74, text: error.description))
+      }
       try spool.redo(job.id)
       return .job(job.id, known: nil)
     case .known(let state): return .job(job.id, known: state)

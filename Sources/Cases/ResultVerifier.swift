@@ -1,5 +1,5 @@
 import BatchQueue
-import DurableFiles
+public import DurableFiles
 public import Foundation
 public import Models
 import Provenance
@@ -72,12 +72,20 @@ public struct ResultVerifier {
 
   /// Checks them one by one; `tell` hears each as it comes, and what it throws ends the work.
   ///
-  /// Throws `FileError` where the disk fails; whatever is wrong with a result is in what is returned.
-  public func check(_ tell: (ResultCheck) throws -> Void = { _ in }) throws -> [ResultCheck] {
+  /// Whatever is wrong with a result is in what is returned, with the first failure to read any of them: what cannot be read
+  /// now may be as it was.
+  public func check(_ tell: (ResultCheck) throws -> Void = { _ in }) throws -> (
+    checks: [ResultCheck], unreadable: FileError?
+  ) {
+    var unreadable: FileError?
     let rerunner =
       options.rerun ? ResultRerunner(models: options.models, inputs: options.inputs, model: options.model) : nil
-    return try results.map { result in
-      var (check, manifest) = try ResultAuditor(result: result).check()
+    let checks = try results.map { result in
+      var (check, manifest) = (ResultCheck(job: result.job), Manifest?.none)
+      do { (check, manifest) = try ResultAuditor(result: result).check() } catch let error as FileError {
+        check.problems.append(error.description)
+        unreadable = unreadable ?? error
+      }
       // What contradicts itself says nothing about how to compute it.
       if let rerunner, let manifest {
         if try manifest.inconsistencies().isEmpty {
@@ -89,5 +97,6 @@ public struct ResultVerifier {
       try tell(check)
       return check
     }
+    return (checks, unreadable)
   }
 }

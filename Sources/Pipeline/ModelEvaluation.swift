@@ -69,7 +69,8 @@ public struct ModelEvaluation: Sendable {
   public func rows(
     input: Volume, truth: Volume, data: String, level: Double? = nil, progress: (String) throws -> Void = { _ in }
   ) throws -> [Row] {
-    let plane = SlicingPlane(for: input)
+    // An input with gaps says which way it has them.
+    let plane = SlicingPlane(for: card.task == .superResolve ? input : truth)
     let (input, truth) = (plane.arranged(input), plane.arranged(truth))
     let factor = try sliceFactor(input, truth, data)
     // Both must be finite numbers; whether the model is meant for them is the caller's choice here.

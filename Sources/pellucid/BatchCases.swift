@@ -31,15 +31,6 @@ struct BatchCases: ParsableArguments {
     if workflow != nil { try sampling.refuse(because: "the workflow says how") }
   }
 
-  /// Refuses results that would become inputs of the next batch.
-  func keepApart(_ results: String) throws {
-    func place(_ path: String) -> String {
-      URL(fileURLWithPath: path).standardizedFileURL.resolvingSymlinksInPath().path
-    }
-    guard inputs.contains(where: { place($0) == place(results) }) else { return }
-    throw ValidationError("The results must not lie among the scans themselves: give -o a folder of its own.")
-  }
-
   /// The files as the queue takes them; ends with code 2 if there is none.
   func requests(_ settings: Settings) throws -> [IntakeRequest] {
     let library = WorkflowLibrary.current(first: settings.workflows.value)

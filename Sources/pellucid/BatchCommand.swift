@@ -29,8 +29,6 @@ struct BatchCommand: ParsableCommand {
   @Flag(help: "Stop at the first case that is given up.") var failFast = false
   @Flag(help: "End with code 20 if all is done but there were warnings.") var strict = false
 
-  func validate() throws { try cases.keepApart(results) }
-
   func run() throws {
     flags.startLog()
     let settings = try flags.settings()

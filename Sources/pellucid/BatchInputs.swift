@@ -1,4 +1,3 @@
-import ArgumentParser
 import BatchQueue
 import Cases
 import Configuration
@@ -62,11 +61,6 @@ struct BatchInputs {
       return
     }
     let folder = try BoundFolder(url)
-    guard !folder.holds(RelativePath(".pellucid")) else {
-      throw ValidationError(
-        "\(FileError.printable(path)) is a results tree, whose results would become inputs: give the folder of the scans."
-      )
-    }
     try search(folder, RelativePath(), workflow)
   }
 
@@ -81,8 +75,9 @@ struct BatchInputs {
       {
         continue
       }
-      // Nor is a results tree that lies among the inputs.
+      // Nor is a results tree that lies among the inputs, or is their folder.
       if entry.kind == .folder, folder.holds(inner.appending(".pellucid")) { continue }
+      if path.names.isEmpty, name == "cases", folder.holds(RelativePath(".pellucid")) { continue }
       switch entry.kind {
       case .folder where path.names.count < 32: try search(folder, inner, workflow)
       case .file where Intake.names.ending(of: name) != nil:

@@ -19,8 +19,6 @@ struct EnqueueCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The spool (default: in the results tree).", valueName: "folder")) var spool: String?
   @OptionGroup(title: "Work") var flags: WorkerFlags
 
-  func validate() throws { try cases.keepApart(results) }
-
   func run() throws {
     flags.startLog()
     let settings = try flags.settings()

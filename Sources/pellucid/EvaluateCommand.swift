@@ -17,13 +17,12 @@ struct EvaluateCommand: AsyncParsableCommand {
     discussion: """
       Each clean scan is degraded as the model's card says, at each level, and restored; the result is compared with the \
       clean scan inside the model's intensity window. With --input the degraded scan is given instead; for super-resolution \
-      one whose slices are every second, fourth … of --data. There \
-      the slices that were made are measured, beside linear interpolation. Gaussian blur and \
-      non-local means choose their parameters on the very slices that are measured, which favours them.
+      one whose slices are every second, fourth … of --data. There the slices that were made are measured, beside linear \
+      interpolation. Gaussian blur and non-local means choose their parameters on the very slices that are measured, which favours them.
 
       Columns: PSNR (dB) and SSIM are means over slices; gain is PSNR over the input's, worst the smallest gain of any \
-      slice, all of them without slices whose input is the truth already; MAE in the scan's unit. sharp is the mean gradient as a multiple of the truth's, edges the share of the truth's \
-      gradients that is kept. slices is the squared difference of neighbouring slices as a multiple of the truth's; flicker \
+      slice (these and PSNR without slices whose input is the truth already); MAE in the scan's unit. sharp is the mean \
+      gradient as a multiple of the truth's, edges the share of the truth's gradients that is kept. slices is the squared difference of neighbouring slices as a multiple of the truth's; flicker \
       the share of the error that changes from slice to slice (1: drawn anew in each). spread is the standard deviation \
       over seeds. PSNR rewards smooth results: read it together with sharp, edges and spread.
       """)
@@ -149,8 +148,23 @@ struct EvaluateCommand: AsyncParsableCommand {
         .usage, "--slices and --limit do not go with --input for super-resolution: cut both scans beforehand")
     }
     let plane = SlicingPlane(for: given)
-    let between = plane.arranged(truth)
-    return (plane.arranged(given), between, "\(name) 0-\(between.slices - 1)", nil)
+    let (given, between) = (plane.arranged(given), plane.arranged(truth))
+    if !ignoreGeometry { try Self.checkPlace(given, in: between, named: name) }
+    return (given, between, "\(name) 0-\(between.slices - 1)", nil)
+  }
+
+  /// Refuses a scan that does not lie where the truth does; thick slices may lie in the middle of what they are means of.
+  private static func checkPlace(_ given: Volume, in truth: Volume, named name: String) throws {
+    guard given.slices > 1 else { return }
+    let factor = Double(truth.slices - 1) / Double(given.slices - 1)
+    let expected = Affine(rows: truth.affine.rows.map { [$0[0], $0[1], $0[2] * factor, $0[3]] })
+    let shift = given.affine.largestShift(from: expected, over: given.dimensions)
+    guard shift <= factor / 2 * truth.affine.spacing[2] + 0.01 * (truth.affine.spacing.min() ?? 0) else {
+      throw PipelineError(
+        .unsuitableInput,
+        "the input for \(name) lies elsewhere, up to \(String(format: "%.3g", shift)) mm apart: give a pair, or "
+          + "--ignore-geometry")
+    }
   }
 
   private func range(_ chosen: SliceRange?, of volume: Volume, named name: String) throws -> Range<Int> {

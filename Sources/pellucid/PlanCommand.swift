@@ -91,7 +91,8 @@ struct PlanCommand: ParsableCommand {
     Terminal.say("pellucid: \(refused.count) of \(cases.count) would be refused, or were given up")
     guard refused.count == cases.count else { throw ExitCode(8) }
     let codes = Set(refused.map { $0.code == 0 ? Int(ExitStatus.data.rawValue) : $0.code })
-    throw ExitCode(codes.count == 1 ? Int32(codes.first!) : ExitStatus.data.rawValue)
+    // 130 is for a signal: jobs that an operator cancelled are some that were given up.
+    throw ExitCode(codes.count > 1 ? ExitStatus.data.rawValue : codes == [130] ? 8 : Int32(codes.first!))
   }
 
   /// All cases together.

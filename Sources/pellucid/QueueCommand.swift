@@ -138,8 +138,19 @@ struct QueueCommand: ParsableCommand {
     @OptionGroup var jobs: Jobs
     @Flag(help: "All jobs that were given up.") var all = false
 
+    /// The jobs that were given up and can be tried again.
+    private func given(in spool: Spool) throws -> [JobID] {
+      try spool.list([.quarantine]).map(\.job).filter { id in
+        do { _ = try spool.job(id) } catch let error as QueueError where error.kind == .damaged {
+          Terminal.say("pellucid: warning: \(error); it is passed over")
+          return false
+        }
+        return true
+      }
+    }
+
     func run() throws {
-      let chosen = all ? try jobs.place.open().list([.quarantine]).map(\.job) : nil
+      let chosen = all ? try given(in: jobs.place.open()) : nil
       if chosen?.isEmpty == true {
         if jobs.json { try Jobs.print([JobStatus]()) }
         return

@@ -18,7 +18,7 @@ struct VerifyCommand: ParsableCommand {
       failure.
 
       Exit codes: 0 all is as it was; 2 nothing to check; 65 something differs; 66 no such results; 69 all is as it was, \
-      but some could not be computed again (no input, model or version); 74 I/O error.
+      but some could not be computed again (no input, model or version); 74 I/O error, or 77 no permission, at one of them.
       """)
 
   @Argument(help: ArgumentHelp("A results tree, an output or a manifest.", valueName: "results")) var results: String
@@ -55,11 +55,12 @@ struct VerifyCommand: ParsableCommand {
     options.share = sample
     options.spool = spool.map { URL(fileURLWithPath: $0) }
     let verifier = try ResultVerifier(URL(fileURLWithPath: results), options: options)
-    let checks = try verifier.check { check in
+    let (checks, unreadable) = try verifier.check { check in
       if StopRequest.signal != 0 { throw ExitCode(128 + StopRequest.signal) }
       if !json { show(check) }
     }
     if json { print(try Findings(results: checks, ok: checks.allSatisfy(\.ok)).json()) }
+    if let unreadable { throw unreadable }
     try leave(checks)
   }
 

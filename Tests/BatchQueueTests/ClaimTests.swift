@@ -152,6 +152,8 @@ struct ClaimTests {
       let foreign = own.replacingCharacters(in: place, with: "00000000" + claim.name.worker.description.dropFirst(8))
       try FileManager.default.moveItem(
         at: folder.appendingPathComponent(own), to: folder.appendingPathComponent(foreign))
+      #expect(try observer.look(except: [], now: start).isEmpty && !observer.isUndecided, "it was made while it looked")
+      observer = LeaseObserver(scene.spool, expiry: .seconds(30))
       #expect(try observer.look(except: [], now: start).isEmpty && observer.isUndecided)
       try Data("1 and more".utf8).write(to: folder.appendingPathComponent(foreign + "/heartbeat"))
       #expect(try observer.look(except: [], now: start + .seconds(5)).isEmpty && !observer.isUndecided)
@@ -169,6 +171,7 @@ struct ClaimTests {
       try Data("{".utf8).write(to: scene.spool.folder(of: id).appendingPathComponent("job.json"))
       let listed = try scene.spool.list()
       #expect(listed.map(\.job) == [id] && listed.map(\.state) == [.ready])
+      #expect(throws: QueueError.self) { try scene.spool.status(of: id) }
     }
   }
 

@@ -157,6 +157,17 @@ struct CompareTests {
       #expect(
         outcome.standardOutput.contains("\(whole) 0-4, 2 slices") && outcome.standardOutput.contains("\(again) 0-4"))
       #expect(try scene.execute(evaluate + ["--limit", "2"]).exitCode == 64)
+      // Shifted by half the distance of its slices it may be means of them; by more it lies elsewhere.
+      for (shift, code) in [(Float(1), Int32(0)), (1.1, 65)] {
+        var data = scan([0, 2, 4], 2)
+        withUnsafeBytes(of: shift.bitPattern.littleEndian) { data.replaceSubrange(324..<328, with: $0) }
+        let moved = try scene.input("moved.nii", data)
+        let pair = ["--data", whole, "--input", moved]
+        let refused = try scene.execute(["evaluate", "--model", scene.model.path, "--steps", "1"] + pair)
+        #expect(refused.exitCode == code, "\(refused)")
+        let ignoring = ["evaluate", "--model", scene.model.path, "--steps", "1", "--ignore-geometry"] + pair
+        #expect(try scene.execute(ignoring).exitCode == 0)
+      }
       let wrong = ["evaluate", "--model", scene.model.path, "--steps", "1", "--data", whole, "--input", whole]
       #expect(try scene.execute(wrong).exitCode == 65)
     }

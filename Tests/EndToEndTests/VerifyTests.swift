@@ -132,6 +132,23 @@ struct VerifyTests {
     }
   }
 
+  @Test("an output that cannot be read now is told, and the other results are checked all the same")
+  func unreadable() throws {
+    try withTree(2) { scene, tree in
+      let image = try #require(try cases(tree).first).appendingPathComponent("output.nii.gz")
+      try FileManager.default.removeItem(at: image)
+      try FileManager.default.createSymbolicLink(at: image, withDestinationURL: image)
+      let (code, findings) = try verify(scene, tree)
+      #expect(code == 66 && findings.results.map(\.ok) == [false, true])
+      #expect(findings.results[0].problems.contains { $0.contains("symbolic links") }, "\(findings)")
+      let retry = try scene.execute([
+        "queue", "retry", image.deletingLastPathComponent().lastPathComponent, "--results", tree.path,
+      ])
+      #expect(retry.exitCode == 66)
+      #expect(!FileManager.default.fileExists(atPath: tree.path + "/.pellucid/damaged"), "nothing is put aside")
+    }
+  }
+
   @Test("one flipped byte of an output is found, and the other results are still fine")
   func changedOutput() throws {
     try withTree(2) { scene, tree in
