@@ -137,11 +137,17 @@ extension Spool {
 
   /// Puts a job into the queue, once: the same key is the same job.
   ///
-  /// It is in the queue, and survives a power cut, when this returns. Throws `FileError`, `QueueError`.
+  /// Of one that waits or was given up, what the caller says of its work now takes the place of what was said before, and one
+  /// that was given up is tried again if that is something else. It is in the queue, and survives a power cut, when this
+  /// returns. Throws `FileError`, `QueueError`.
   public func submit(_ job: Job, work: Data, held: Bool = false) throws -> Submitted {
     if let state = try state(of: job.id) {
       try hurry(job)
-      return .known(state)
+      guard state != .done, state != .claimed, try self.work(of: job.id) != work else { return .known(state) }
+      try AtomicFile.write(work, to: folder(of: job.id).appendingPathComponent("work.json"), ifExists: .replace)
+      guard state == .quarantine else { return .known(state) }
+      try retry(job.id)
+      return .new
     }
     let folder = folder(of: job.id)
     if !FolderChanges.exists(folder) { try record(job, work) }

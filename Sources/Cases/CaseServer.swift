@@ -4,6 +4,7 @@ public import Configuration
 import DurableFiles
 import Foundation
 public import Models
+import Pipeline
 import Volumes
 
 /// The child process's side of the queue: reads requests from standard input, answers on the same socket.
@@ -71,7 +72,10 @@ public struct CaseServer {
       return .computed
     } catch {
       let (code, text) = described(error)
-      return .failed(Failure(kind: kind(code), code: code, text: text, attempt: request.attempt))
+      // A bound that was reckoned to be too small stays so.
+      let isHopeless = (error as? PipelineError)?.kind == .notEnoughMemory
+      let kind = isHopeless ? .permanent : kind(code)
+      return .failed(Failure(kind: kind, code: code, text: text, attempt: request.attempt))
     }
   }
 

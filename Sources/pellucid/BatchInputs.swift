@@ -89,7 +89,9 @@ struct BatchInputs {
 
   /// A table with a column `path`, relative to the table, and at will a column `workflow`.
   private mutating func addTable(_ url: URL) throws {
-    let text = String(decoding: try RegularFile(url).read(at: 0, count: 64 << 20), as: UTF8.self)
+    let bytes = try RegularFile(url).read(at: 0, count: 64 << 20)
+    // Spreadsheets begin UTF-8 with a mark.
+    let text = String(decoding: bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes[3...] : bytes[...], as: UTF8.self)
     let lines = text.split(whereSeparator: \.isNewline).map {
       $0.split(separator: "\t", omittingEmptySubsequences: false)
     }

@@ -25,10 +25,13 @@ struct BatchReport: Encodable {
   var outOfSpace: String?
   /// Whether a limit that was asked for ended the work.
   private var mayWait = false
+  /// Whether it is of all that is in a spool, and not of a list of files.
+  private let isOfSpool: Bool
 
   private enum CodingKeys: CodingKey { case committed, failed, waiting, cases, outOfSpace }
 
-  init(_ summary: RunnerSummary, _ spool: Spool) {
+  init(_ summary: RunnerSummary, _ spool: Spool, ofAll isOfSpool: Bool = false) {
+    self.isOfSpool = isOfSpool
     var seen: Set<JobID> = []
     let states = (try? spool.states()) ?? [:]
     for reply in Self.last(summary.replies) {
@@ -48,7 +51,8 @@ struct BatchReport: Encodable {
     outOfSpace = summary.outOfSpace
     committed = cases.count { $0.state == JobState.done.rawValue }
     failed = cases.count { $0.state == JobState.quarantine.rawValue || $0.state == "refused" }
-    waiting = cases.count - committed - failed + summary.unseen
+    let open = isOfSpool ? states.values.count { $0 == .ready || $0 == .failed } : cases.count - committed - failed
+    waiting = open + summary.unseen
     mayWait = summary.stoppedEarly
     // A service lists nothing, and counts.
     if cases.isEmpty { (committed, failed) = (summary.committedCount, summary.failedCount) }
@@ -105,7 +109,7 @@ struct BatchReport: Encodable {
       throw ExitCode(ExitStatus.inputOutput.rawValue)
     }
     guard failed > 0 || waiting > 0 && !mayWait && !self.mayWait else {
-      if !quiet { end(0, "\(committed) committed") }
+      if !quiet { end(0, "\(committed) committed" + (waiting > 0 ? ", \(waiting) waiting" : "")) }
       return
     }
     let codes = Set(cases.filter { $0.code != 0 }.map(\.code))
@@ -120,8 +124,8 @@ struct BatchReport: Encodable {
 
   /// Where the reasons stand: refused files are no jobs.
   private var advice: String {
-    cases.contains { $0.job == nil }
-      ? "the answers beside the drops, --json and --names-to say why" : "`pellucid queue ls` and `queue show` say why"
+    guard cases.contains(where: { $0.job == nil }) else { return "`pellucid queue ls` and `queue show` say why" }
+    return isOfSpool ? "the answers beside the drops say why" : "--json says why, and --names-to of which file"
   }
 
   private func end(_ code: Int32, _ sentence: String) {

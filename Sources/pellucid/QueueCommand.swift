@@ -156,9 +156,10 @@ struct QueueCommand: ParsableCommand {
         return
       }
       try jobs.each(chosen) { spool, job in
-        let isDone = try spool.state(of: job) == .done
-        if try isDone && ResultMender.mend(job, in: spool) { return }
-        try spool.retry(job)
+        guard try spool.state(of: job) == .done else { return try spool.retry(job) }
+        guard try ResultMender.mend(job, in: spool) else {
+          throw QueueError(.usage, "job \(job) is done, and its result is as it was committed")
+        }
       }
     }
   }

@@ -67,7 +67,7 @@ struct WatchCommand: ParsableCommand {
     let source = try Inbox(at: inbox, spool: spool, names: Intake.names, options: options)
     let summary = try QueueRun(spool: spool, flags: flags, settings: settings, goal: once ? .drained : .forever).run(
       source)
-    let report = BatchReport(summary, spool)
+    let report = BatchReport(summary, spool, ofAll: true)
     if flags.json { print(try report.json()) }
     try report.leave(stoppedBy: StopRequest.signal, mayWait: true, quiet: flags.quiet)
     if let error = source.unanswered { throw error }

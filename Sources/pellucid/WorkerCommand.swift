@@ -48,7 +48,7 @@ struct WorkerCommand: ParsableCommand {
       if let id { _ = options.name(id) }
     }
     let summary = try run.run()
-    let report = BatchReport(summary, spool)
+    let report = BatchReport(summary, spool, ofAll: true)
     if flags.json { print(try report.json()) }
     try report.leave(stoppedBy: StopRequest.signal, mayWait: true, quiet: flags.quiet)
   }

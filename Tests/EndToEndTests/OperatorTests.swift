@@ -216,4 +216,36 @@ struct OperatorTests {
       }
     }
   }
+
+  @Test("a bound that is too small is told at once, and one that is asked for again with a larger one is computed")
+  func memoryAnew() throws {
+    try Scene.with { scene in
+      let scan = try scene.input("a.nii", NIfTIBytes.phantom([20, 20, 2]).data)
+      let batch = [
+        "batch", scan, "-o", scene.output("tree"), "--model", scene.model.path, "--steps", "1", "--no-report",
+      ]
+      let tight = try scene.execute(batch + ["--memory", "1M", "--retry-after", "1h"])
+      #expect(tight.exitCode == 75 && tight.standardError.contains("raise --memory"), "\(tight)")
+      #expect(try scene.execute(batch + ["--memory", "1M"]).exitCode == 75, "the same again is not tried again")
+      let wide = try scene.execute(batch + ["--memory", "1G"])
+      #expect(wide.exitCode == 0 && wide.standardError.contains("1 committed"), "\(wide)")
+    }
+  }
+
+  @Test("tables may begin as spreadsheets do; a sweep counts what waits; a retry of what is well says so")
+  func smallThings() throws {
+    try Scene.with { scene in
+      let scan = try scene.input("a.nii", NIfTIBytes.phantom([20, 20, 2]).data)
+      let table = try scene.input("table.tsv", Data("\u{FEFF}path\r\n\(scan)\r\n".utf8))
+      let enqueue = ["enqueue", table, "-o", scene.output("tree"), "--model", scene.model.path, "--steps", "1"]
+      #expect(try scene.execute(enqueue).exitCode == 0)
+      let work = ["worker", "--spool", scene.output("tree/.pellucid/spool"), "--drain"]
+      let full = try scene.execute(work, environment: ["PELLUCID_MINIMUM_FREE_SPACE": "9000000G"])
+      #expect(full.exitCode == 74 && full.standardError.contains("1 cases wait"), "\(full)")
+      #expect(try scene.execute(work).exitCode == 0)
+      let job = try #require(try list(scene).first).job
+      let again = try scene.execute(["queue", "retry", job, "--results", scene.output("tree")])
+      #expect(again.exitCode == 64 && again.errorLines.last?.contains("as it was committed") == true, "\(again)")
+    }
+  }
 }
