@@ -33,12 +33,8 @@ extension Spool {
     var all: [JobStatus] = []
     for state in JobState.allCases where states.contains(state) {
       for name in try FolderChanges.names(in: folder(state)) {
-        do { all.append(try status(state, name)) } catch let error as QueueError where error.kind == .damaged {
-          if let status = bareStatus(state, name) { all.append(status) }
-        } catch {
-          // It went elsewhere meanwhile.
-          continue
-        }
+        // Of one whose record is damaged somebody must hear, too; others went elsewhere meanwhile.
+        if let status = try? status(state, name, evenDamaged: true) { all.append(status) }
       }
     }
     return all
@@ -89,30 +85,24 @@ extension Spool {
     return max(0, Date().timeIntervalSince1970 - Double(status.st_mtim.tv_sec)).rounded()
   }
 
-  /// What is known of a job whose record is damaged: somebody must hear of it.
-  private func bareStatus(_ state: JobState, _ name: String) -> JobStatus? {
-    let claim = state == .claimed ? ClaimName(name) : nil
-    let ticket = claim?.ticket ?? Ticket(name)
-    guard let id = ticket?.job ?? JobID(name) else { return nil }
-    let failures = FailureRecords.read(in: folder(state).appendingPathComponent(name))
-    return JobStatus(
-      job: id, state: state, priority: ticket?.priority ?? 9, sequence: ticket?.sequence ?? 0,
-      attempt: ticket?.attempt ?? (failures.last?.attempt ?? 1), worker: claim?.worker.description, failures: failures,
-      inputs: [])
-  }
-
-  private func status(_ state: JobState, _ name: String) throws -> JobStatus {
+  private func status(_ state: JobState, _ name: String, evenDamaged: Bool = false) throws -> JobStatus {
     let claim = state == .claimed ? ClaimName(name) : nil
     let ticket = claim?.ticket ?? Ticket(name)
     guard let id = ticket?.job ?? JobID(name) else { throw QueueError(.unknownJob, "\(name) names no job") }
-    let job = try job(id)
+    let job: Job?
+    do { job = try self.job(id) } catch let error as QueueError where error.kind == .damaged && evenDamaged {
+      job = nil
+    }
     let failures = FailureRecords.read(in: folder(state).appendingPathComponent(name))
     var status = JobStatus(
-      job: id, state: state, priority: ticket?.priority ?? job.priority, sequence: job.sequence,
-      attempt: ticket?.attempt ?? (failures.last?.attempt ?? 1), worker: claim?.worker.description, failures: failures,
-      result: state == .done ? "cases/\(id)" : nil, inputs: job.inputs.map(\.sha256))
+      job: id, state: state, priority: ticket?.priority ?? job?.priority ?? 9,
+      sequence: job?.sequence ?? ticket?.sequence ?? 0, attempt: ticket?.attempt ?? (failures.last?.attempt ?? 1),
+      worker: claim?.worker.description, failures: failures,
+      result: state == .done ? "cases/\(id)" : nil, inputs: job?.inputs.map(\.sha256) ?? [])
     status.age = age(of: id)
-    if state == .failed, let last = failures.last, case .retry(let delay) = Verdict(failures, retries: job.retries) {
+    if state == .failed, let last = failures.last, let job,
+      case .retry(let delay) = Verdict(failures, retries: job.retries)
+    {
       status.waits = max(0, delay - (Date().timeIntervalSince1970 - last.time)).rounded()
     }
     return status
