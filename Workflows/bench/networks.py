@@ -21,7 +21,7 @@ import numpy as np
 
 LABEL = 500
 FORMATS = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "parity"))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "pytorch"))
 
 
 def read_header(path):
@@ -60,16 +60,10 @@ def fixed_input(channels, size, batch):
 def build(path):
     """The reference network with the weights of a Pellucid model."""
     import torch
-    from reference_network import ReferenceUNet
+    from network import UNet
 
-    card = read_architecture(path)
     with torch.device("meta"):
-        network = ReferenceUNet(
-            inputs=card["inputChannels"], outputs=card["outputChannels"], base=card["baseChannels"],
-            multipliers=tuple(card["channelMultipliers"]), blocks=card["residualBlocks"],
-            attention=tuple(card["attentionLevels"]))
-    if not card["bottleneckAttention"]:
-        network.mid.attn_1 = torch.nn.Identity()
+        network = UNet.of_card(read_architecture(path))
     state = {name: torch.from_numpy(value) for name, value in read_weights(path).items()}
     network.load_state_dict(state, strict=True, assign=True)
     return network.eval()
@@ -78,10 +72,10 @@ def build(path):
 def write_checkpoint(path):
     """The published architecture with default initialisation, saved as the official script saves it."""
     import torch
-    from reference_network import ReferenceUNet
+    from network import UNet
 
     torch.manual_seed(1244)
-    state = ReferenceUNet().state_dict()
+    state = UNet().state_dict()
     torch.save([collections.OrderedDict(("module." + name, value) for name, value in state.items())], path)
 
 

@@ -20,8 +20,10 @@ import nibabel
 import numpy as np
 import torch
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from reference_network import ReferenceUNet, ddim  # noqa: E402
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [here, os.path.join(here, "..", "pytorch")]
+from network import UNet  # noqa: E402
+from reference_ddim import ddim  # noqa: E402
 
 WINDOW = 1000.0
 
@@ -38,7 +40,7 @@ def arguments():
 def make_checkpoint(path):
     """The network with its default initialisation, as the official script saves it (without the optimiser)."""
     torch.manual_seed(1244)
-    network = ReferenceUNet()
+    network = UNet()
     with torch.no_grad():
         network.conv_out.weight *= 0.001
         network.conv_out.bias *= 0.001

@@ -18,8 +18,10 @@ import numpy as np
 import torch
 
 folder = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(folder, "..", "..", "..", "Workflows", "parity"))
-from reference_network import ReferenceUNet, ddim  # noqa: E402
+workflows = os.path.join(folder, "..", "..", "..", "Workflows")
+sys.path[:0] = [os.path.join(workflows, "pytorch"), os.path.join(workflows, "parity")]
+from network import UNet  # noqa: E402
+from reference_ddim import ddim  # noqa: E402
 
 warnings.filterwarnings("ignore")
 torch.manual_seed(2024)
@@ -138,10 +140,10 @@ def ten_steps(network):
     write_safetensors("ten-steps.safetensors", {"condition": condition, "start": start, "result": result})
 
 
-small = ReferenceUNet(inputs=2, **SHAPE)
+small = UNet(inputs=2, **SHAPE)
 good, other = weights(small, seed=1), weights(small, seed=2, own=False)
 checkpoints(small, good, other)
-wide = ReferenceUNet(inputs=3, **SHAPE)
+wide = UNet(inputs=3, **SHAPE)
 save([prefixed(weights(wide, seed=3, own=False), wide.state_dict()._metadata)], "three-channels.pth")
 small.load_state_dict({name: value.contiguous() for name, value in good.items()})
 forward_and_gradients(small)

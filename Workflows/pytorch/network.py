@@ -1,7 +1,7 @@
 """The U-Net of Fast-DDPM (the network of DDIM) in PyTorch, written from its description alone.
 
-It serves as the other side of a comparison: state-dict names and parameter order are those of published checkpoints, so
-what it saves looks to a reader exactly like one of them. Nothing here is needed to use Pellucid.
+State-dict names and parameter order are those of published checkpoints, so what it saves looks to a reader exactly like
+one of them. It trains here (`train.py`), and it is the other side of the comparisons in `parity/` and `bench/`.
 """
 
 import math
@@ -11,17 +11,17 @@ from torch import nn
 from torch.nn import functional as F
 
 
-def norm(channels):
-    return nn.GroupNorm(32, channels, eps=1e-6)
+def norm(channels, groups):
+    return nn.GroupNorm(groups, channels, eps=1e-6)
 
 
 class ResidualBlock(nn.Module):
-    def __init__(self, inputs, outputs, embedding):
+    def __init__(self, inputs, outputs, embedding, groups):
         super().__init__()
-        self.norm1 = norm(inputs)
+        self.norm1 = norm(inputs, groups)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.temb_proj = nn.Linear(embedding, outputs)
-        self.norm2 = norm(outputs)
+        self.norm2 = norm(outputs, groups)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         if inputs != outputs:
             self.nin_shortcut = nn.Conv2d(inputs, outputs, 1)
@@ -34,9 +34,9 @@ class ResidualBlock(nn.Module):
 
 
 class Attention(nn.Module):
-    def __init__(self, channels):
+    def __init__(self, channels, groups):
         super().__init__()
-        self.norm = norm(channels)
+        self.norm = norm(channels, groups)
         self.q = nn.Conv2d(channels, channels, 1)
         self.k = nn.Conv2d(channels, channels, 1)
         self.v = nn.Conv2d(channels, channels, 1)
@@ -68,11 +68,10 @@ class Resampling(nn.Module):
 class Level(nn.Module):
     """One resolution; on the way up each block also takes what the way down left behind."""
 
-    def __init__(self, widths, attend):
+    def __init__(self, widths, embedding, groups, attend):
         super().__init__()
-        embedding = widths[0][2]
-        self.block = nn.ModuleList(ResidualBlock(i, o, embedding) for i, o, _ in widths)
-        self.attn = nn.ModuleList(Attention(o) for _, o, _ in widths) if attend else nn.ModuleList()
+        self.block = nn.ModuleList(ResidualBlock(i, o, embedding, groups) for i, o in widths)
+        self.attn = nn.ModuleList(Attention(o, groups) for _, o in widths) if attend else nn.ModuleList()
 
     def stage(self, j, x, embedded):
         h = self.block[j](x, embedded)
@@ -93,8 +92,11 @@ class Embedding(nn.Module):
         return self.dense[1](F.silu(self.dense[0](waves.to(self.dense[0].weight.dtype))))
 
 
-class ReferenceUNet(nn.Module):
-    def __init__(self, inputs=2, outputs=1, base=128, multipliers=(1, 1, 2, 2, 4, 4), blocks=2, attention=(4,)):
+class UNet(nn.Module):
+    """Images [n, inputs, h, w] and one timestep label each to [n, outputs, h, w]; the published network unless told otherwise."""
+
+    def __init__(self, inputs=2, outputs=1, base=128, multipliers=(1, 1, 2, 2, 4, 4), blocks=2, attention=(4,),
+                 bottleneck=True, groups=32):
         super().__init__()
         embedding = 4 * base
         self.blocks = blocks
@@ -104,32 +106,41 @@ class ReferenceUNet(nn.Module):
         for index, multiplier in enumerate(multipliers):
             widths = []
             for _ in range(blocks):
-                widths.append((width, base * multiplier, embedding))
+                widths.append((width, base * multiplier))
                 width = base * multiplier
                 kept.append(width)
-            level = Level(widths, index in attention)
+            level = Level(widths, embedding, groups, index in attention)
             if index < len(multipliers) - 1:
                 level.downsample = Resampling(width, down=True)
                 kept.append(width)
             down.append(level)
         self.down = nn.ModuleList(down)
         self.mid = nn.Module()
-        self.mid.block_1 = ResidualBlock(width, width, embedding)
-        self.mid.attn_1 = Attention(width)
-        self.mid.block_2 = ResidualBlock(width, width, embedding)
+        self.mid.block_1 = ResidualBlock(width, width, embedding, groups)
+        self.mid.attn_1 = Attention(width, groups) if bottleneck else nn.Identity()
+        self.mid.block_2 = ResidualBlock(width, width, embedding, groups)
         up = []
         for index in reversed(range(len(multipliers))):
             widths = []
             for _ in range(blocks + 1):
-                widths.append((width + kept.pop(), base * multipliers[index], embedding))
+                widths.append((width + kept.pop(), base * multipliers[index]))
                 width = base * multipliers[index]
-            level = Level(widths, index in attention)
+            level = Level(widths, embedding, groups, index in attention)
             if index > 0:
                 level.upsample = Resampling(width, down=False)
             up.insert(0, level)
         self.up = nn.ModuleList(up)
-        self.norm_out = norm(width)
+        self.norm_out = norm(width, groups)
         self.conv_out = nn.Conv2d(width, outputs, 3, padding=1)
+
+    @staticmethod
+    def of_card(architecture):
+        """The network that a model card's `architecture` describes."""
+        return UNet(
+            inputs=architecture["inputChannels"], outputs=architecture["outputChannels"], base=architecture["baseChannels"],
+            multipliers=tuple(architecture["channelMultipliers"]), blocks=architecture["residualBlocks"],
+            attention=tuple(architecture["attentionLevels"]), bottleneck=architecture["bottleneckAttention"],
+            groups=architecture.get("normGroups") or 32)
 
     def forward(self, x, labels):
         embedded = self.temb(labels)
@@ -151,28 +162,3 @@ class ReferenceUNet(nn.Module):
             if hasattr(level, "upsample"):
                 h = level.upsample(h)
         return self.conv_out(F.silu(self.norm_out(h)))
-
-
-UNIFORM_10 = [0, 99, 199, 299, 399, 499, 599, 699, 799, 899, 999]
-
-
-def alphas_cumprod():
-    """Of the linear schedule 1e-4 ... 0.02 with 1000 labels, in double precision."""
-    beta = torch.linspace(1e-4, 2e-2, 1000, dtype=torch.float64)
-    return torch.cumprod(1 - beta, dim=0)
-
-
-@torch.no_grad()
-def ddim(network, condition, start, labels=UNIFORM_10):
-    """Deterministic DDIM over the labels and on to the clean image, nothing clamped. The state is float32, the
-    coefficients are computed in double precision."""
-    table = alphas_cumprod()
-    x = start.clone()
-    for position in reversed(range(len(labels))):
-        label = labels[position]
-        here = table[label].item()
-        there = table[labels[position - 1]].item() if position > 0 else 1.0
-        noise = network(torch.cat([condition, x], dim=1), torch.full((x.shape[0],), label))
-        clean = (x - math.sqrt(1 - here) * noise) / math.sqrt(here)
-        x = math.sqrt(there) * clean + math.sqrt(1 - there) * noise
-    return x
