@@ -169,7 +169,7 @@ let package = Package(
       dependencies: [
         "Training", "Models", "NeuralNet", "Diffusion", "Volumes", "Transforms", "TensorCore", "DurableFiles",
         "Configuration", "TestSupport",
-      ], swiftSettings: numeric),
+      ], exclude: ["Fixtures"], swiftSettings: numeric),
     .testTarget(
       name: "EndToEndTests",
       dependencies: [

@@ -709,12 +709,15 @@ _pellucid_models_import() {
     repeating_flags=()
     non_repeating_flags=(--full-range --half --json --version -h --help)
     repeating_options=(--citation)
-    non_repeating_options=(-o --output --label-set --task --modality --window --percentiles --name --in-plane-spacing --slice-spacing --size --licence --if-exists)
+    non_repeating_options=(-o --output --pairs --label-set --task --modality --window --percentiles --name --in-plane-spacing --slice-spacing --size --licence --if-exists)
     __pellucid_offer_flags_options 1
 
     # Offer option value completions
     case "${prev}" in
     '-o'|'--output')
+        return
+        ;;
+    '--pairs')
         return
         ;;
     '--label-set')
@@ -1125,7 +1128,7 @@ _pellucid_run() {
 
 _pellucid_train() {
     repeating_flags=()
-    non_repeating_flags=(--resume --recompute --half --version -h --help)
+    non_repeating_flags=(--resume --recompute --half --pairs --version -h --help)
     repeating_options=()
     non_repeating_options=(-o --output --data-folder --cache --steps --threads --export --if-exists)
     __pellucid_offer_flags_options 1

@@ -55,4 +55,39 @@ extension CheckpointImport {
     try card.validate()
     return card
   }
+
+  /// The card of a model that was trained elsewhere: that of the pairs it was trained on, with what this checkpoint adds.
+  ///
+  /// `digest` is the checkpoint's SHA-256. Throws a `ModelError` if the network is not the one that the pairs are for, or
+  /// the checkpoint does not say its step.
+  public func card(trainedOn pairs: ModelCard, digest: String) throws -> ModelCard {
+    var found = architecture
+    // No shape tells how channels are grouped.
+    found.normGroups = pairs.architecture.normGroups
+    guard found == pairs.architecture else {
+      throw ModelError(
+        .mismatch,
+        "the checkpoint holds another network than the pairs are for (\(found.summary), not \(pairs.architecture.summary)); "
+          + "give the pairs that it was trained on")
+    }
+    guard let trainingStep, trainingStep > 0, var training = pairs.training else {
+      throw ModelError(
+        .mismatch, "the checkpoint does not say its step; save the list of five that Workflows/pytorch/train.py saves")
+    }
+    var card = pairs
+    (training.steps, training.samples) = (trainingStep, nil)
+    training.command += "; trained elsewhere; pellucid models import CHECKPOINT --pairs PAIRS"
+    training.software += ", checkpoint SHA-256 \(digest)"
+    card.training = training
+    try card.validate()
+    return card
+  }
+}
+
+extension UNetConfiguration {
+  /// What tells one network from another, in a line.
+  fileprivate var summary: String {
+    "\(inputChannels) input channels, \(baseChannels) times \(channelMultipliers), \(residualBlocks) blocks, "
+      + "attention at \(attentionLevels)\(bottleneckAttention ? " and in the middle" : "")"
+  }
 }

@@ -44,6 +44,9 @@ public struct ModelCard: Codable, Sendable, Equatable {
   /// The format that this version of Pellucid writes.
   public static let currentFormatVersion = 1
 
+  /// Where the metadata of a `.safetensors` file keep a card.
+  package static let metadataKey = "pellucid"
+
   /// A card from its parts.
   public init(
     formatVersion: Int = ModelCard.currentFormatVersion, name: String, version: String = "1", task: ModelTask,

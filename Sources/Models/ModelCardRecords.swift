@@ -159,8 +159,8 @@ public struct TrainingRecord: Codable, Sendable, Equatable {
   public var heldOut: [String]
   /// Optimiser steps.
   public var steps: Int
-  /// Samples seen.
-  public var samples: Int
+  /// Samples seen; nil where what trained does not say.
+  public var samples: Int?
   /// Seed of everything random.
   public var seed: UInt64
   /// The command that was run.
@@ -172,7 +172,7 @@ public struct TrainingRecord: Codable, Sendable, Equatable {
 
   /// A record from its parts.
   public init(
-    data: [String], heldOut: [String], steps: Int, samples: Int, seed: UInt64, command: String, configuration: String,
+    data: [String], heldOut: [String], steps: Int, samples: Int?, seed: UInt64, command: String, configuration: String,
     software: String
   ) {
     self.data = data

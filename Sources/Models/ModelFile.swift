@@ -55,7 +55,7 @@ public struct ModelFile: Sendable {
     precondition(shapes.map(\.name) == parameters.names, "parameters of another network")
     for (name, shape) in shapes { precondition(parameters[name].shape == shape, "\(name) has another shape") }
     let writer = SafetensorsWriter(
-      metadata: [ModelReader.cardKey: try card.json(), "format": "pt"],
+      metadata: [ModelCard.metadataKey: try card.json(), "format": "pt"],
       format: precision == .float16 ? .float16 : .float32)
     return try AtomicFile.write(to: url, ifExists: ifExists) { file in
       var digest = ContentDigest()

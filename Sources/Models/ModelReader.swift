@@ -5,9 +5,6 @@ import TensorCore
 
 /// Reads a model file a few tensors at a time and takes its digest on the way.
 final class ModelReader {
-  /// Where a file keeps the card.
-  static let cardKey = "pellucid"
-
   let card: ModelCard
   let network: UNet
   private let file: SafetensorsFile
@@ -32,7 +29,7 @@ final class ModelReader {
   }
 
   static func card(of file: SafetensorsFile) throws -> ModelCard {
-    guard let text = file.metadata[cardKey] else {
+    guard let text = file.metadata[ModelCard.metadataKey] else {
       throw ModelError(
         .card, "\(file.file.name) has no Pellucid model card; make one with `pellucid models import` from a checkpoint")
     }

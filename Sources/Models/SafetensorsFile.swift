@@ -145,12 +145,18 @@ extension SafetensorsFile.Entry {
 
 /// Writes a `.safetensors` file with the same bytes for the same content: metadata first with its keys sorted, then the
 /// tensors in the order given.
-struct SafetensorsWriter {
+package struct SafetensorsWriter {
   let metadata: [String: String]
   let format: NumberFormat
 
+  /// A writer of tensors that are all of one format.
+  package init(metadata: [String: String], format: NumberFormat) {
+    self.metadata = metadata
+    self.format = format
+  }
+
   /// Length and header for tensors of these names and shapes, padded with spaces to a multiple of 8.
-  func head(_ tensors: [(name: String, shape: [Int])]) -> [UInt8] {
+  package func head(_ tensors: [(name: String, shape: [Int])]) -> [UInt8] {
     var offset = 0
     let pairs = metadata.sorted { $0.key < $1.key }.map { "\(Self.quoted($0.key)):\(Self.quoted($0.value))" }
     var members = ["\"__metadata__\":{\(pairs.joined(separator: ","))}"]

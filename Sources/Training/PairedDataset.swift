@@ -95,12 +95,12 @@ public struct PairedDataset: Sendable {
   /// - Parameters:
   ///   - entries: the configuration's training or validation entries.
   ///   - folder: what their paths are relative to.
-  ///   - cache: where simulated scans are kept.
+  ///   - cache: where simulated scans are kept; nil to keep none.
   ///   - realisations: simulated scans per strength.
   ///   - seed: of the simulations; give validation another one than training.
   ///   - read: reads one volume.
   public init(
-    _ entries: [TrainingConfiguration.DataEntry], of configuration: TrainingConfiguration, folder: URL, cache: URL,
+    _ entries: [TrainingConfiguration.DataEntry], of configuration: TrainingConfiguration, folder: URL, cache: URL?,
     realisations: Int, seed: UInt64, read: @escaping (URL) throws -> Volume,
     progress: @escaping Progress
   ) throws {

@@ -113,7 +113,8 @@ extension PlaneStack {
 /// A file is named by the digest of everything that made it and holds the digest of what it holds: a damaged one is
 /// made again.
 struct PlaneCache: Sendable {
-  let folder: URL
+  /// Nil to keep nothing.
+  let folder: URL?
 
   /// The stored planes, or those that `make` makes, which are then stored.
   func planes(for recipe: String, count: Int, rows: Int, columns: Int, make: () throws -> PlaneStack) throws
@@ -127,7 +128,7 @@ struct PlaneCache: Sendable {
 
   func stored(_ recipe: String, count: Int, rows: Int, columns: Int) -> PlaneStack? {
     let bytes = count * rows * columns * 2
-    guard let data = try? Data(contentsOf: url(recipe)), data.count == 64 + bytes else { return nil }
+    guard let url = url(recipe), let data = try? Data(contentsOf: url), data.count == 64 + bytes else { return nil }
     let payload = data.dropFirst(64)
     guard Data(ContentDigest.sha256(of: Data(payload)).utf8) == data.prefix(64) else { return nil }
     let values = [Int16](unsafeUninitializedCapacity: bytes / 2) { target, filled in
@@ -138,12 +139,13 @@ struct PlaneCache: Sendable {
   }
 
   func store(_ stack: PlaneStack, _ recipe: String) throws {
+    guard let folder, let url = url(recipe) else { return }
     try makeFolder(folder)
     let payload = stack.values.map(\.littleEndian).withUnsafeBytes { Data($0) }
-    try AtomicFile.write(Data(ContentDigest.sha256(of: payload).utf8) + payload, to: url(recipe))
+    try AtomicFile.write(Data(ContentDigest.sha256(of: payload).utf8) + payload, to: url)
   }
 
-  private func url(_ recipe: String) -> URL {
-    folder.appendingPathComponent(ContentDigest.sha256(of: Data(recipe.utf8)).prefix(32) + ".planes")
+  private func url(_ recipe: String) -> URL? {
+    folder?.appendingPathComponent(ContentDigest.sha256(of: Data(recipe.utf8)).prefix(32) + ".planes")
   }
 }

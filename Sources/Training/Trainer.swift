@@ -14,6 +14,10 @@ public struct TrainingState: Sendable, Equatable {
   public var moments: Adam.State
   /// The moving average of the weights: what is validated and exported.
   public var average: ParameterSet
+
+  /// No network yet.
+  static let empty = TrainingState(
+    step: 0, parameters: ParameterSet([]), moments: Adam.State(for: ParameterSet([])), average: ParameterSet([]))
 }
 
 /// Takes training steps: a step is a pure function of the state, the data and the configuration.

@@ -115,20 +115,12 @@ public struct TrainingRun {
     configuration.optimizer.steps = options.steps ?? checkpoint?.steps ?? given.optimizer.steps
     try makeFolder(options.output)
     let cache = options.cache ?? options.output.appendingPathComponent("cache")
-    let dataset = try PairedDataset(
-      configuration.training, of: configuration, folder: options.dataFolder, cache: cache,
-      realisations: configuration.degradation?.realisations ?? 1, seed: configuration.seed, read: read, progress: making
-    )
-    // Another seed, so that validation has noise that training has not seen.
-    validation =
-      configuration.validation.isEmpty
-      ? nil
-      : try PairedDataset(
-        configuration.validation, of: configuration, folder: options.dataFolder, cache: cache, realisations: 1,
-        seed: ~configuration.seed, read: read, progress: making)
-    fitted = checkpoint?.fitted ?? dataset.fitted(for: configuration)
+    let data = try TrainingData(
+      configuration, folder: options.dataFolder, cache: cache, read: read, progress: making)
+    validation = data.validation
+    fitted = checkpoint?.fitted ?? data.fitted
     configuration.prediction.intensityMap = fitted.intensityMap
-    trainer = try Trainer(configuration, dataset: dataset, recomputing: options.recompute)
+    trainer = try Trainer(configuration, dataset: data.training, recomputing: options.recompute)
     // What the card would refuse at the end is refused now.
     try ModelExport(
       TrainingCheckpoint(
@@ -142,7 +134,7 @@ public struct TrainingRun {
     log =
       checkpoint.map { TrainingLog(contentsOf: Self.url("log.jsonl", options), upTo: $0.state.step) } ?? TrainingLog()
     try AtomicFile.write(Data(configuration.text.utf8), to: Self.url("configuration.yaml", options))
-    let size = dataset.byteCount >> 20
+    let size = data.training.byteCount >> 20
     progress(
       .message(
         "\(state.parameters.scalarCount) parameters, \(size) MiB of training data, "

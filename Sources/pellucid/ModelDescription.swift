@@ -32,7 +32,11 @@ enum ModelDescription {
       ("degradation", card.degradation.map(degradation) ?? unstated),
     ]
     if let training = card.training {
-      lines.append(("trained with", "\(training.steps) steps, \(training.samples) samples, seed \(training.seed)"))
+      lines.append(
+        (
+          "trained with",
+          "\(training.steps) steps, \(training.samples.map { "\($0) samples, " } ?? "")seed \(training.seed)"
+        ))
       for data in training.data { lines.append(("trained on", data)) }
       for data in training.heldOut { lines.append(("held out", data)) }
       lines.append(("command", training.command))

@@ -71,7 +71,7 @@ struct ModelsInfoCommand: ParsableCommand {
     let file = try ModelFile.read(url)
     if json { return try printJSON(ModelReport(file, url)) }
     for (field, value) in ModelDescription.lines(file) {
-      print(field.padding(toLength: 18, withPad: " ", startingAt: 0) + value)
+      print(field.padding(toLength: 20, withPad: " ", startingAt: 0) + value)
     }
     for warning in file.warnings { Terminal.say("warning: \(warning)") }
   }

@@ -4,6 +4,7 @@ import DurableFiles
 import Foundation
 import Models
 import NeuralNet
+import Training
 
 /// `pellucid models import`.
 struct ModelsImportCommand: ParsableCommand {
@@ -14,12 +15,17 @@ struct ModelsImportCommand: ParsableCommand {
       Nothing in the checkpoint is executed. It holds numbers only: which labels it was trained on, what it does and what \
       its intensities mean are facts that you state, because a wrong guess gives plausible but wrong images. Its noise \
       schedule is the published one (linear, 1e-4 to 0.02, 1000 labels), and it predicts noise.
+
+      A checkpoint that Workflows/pytorch trained on the pairs of `pellucid train --pairs` needs no such statement: the \
+      pairs say all of it (--pairs).
       """)
 
   enum IfExists: String, ExpressibleByArgument, CaseIterable { case fail, replace }
 
   @Argument(help: ArgumentHelp("The checkpoint.", valueName: "ckpt.pth")) var checkpoint: String
   @Option(name: [.short, .long], help: "The model file to write (.safetensors).") var output: String
+  @Option(help: ArgumentHelp("What it was trained on, from `pellucid train --pairs`.", valueName: "file"))
+  var pairs: String?
   @Option(
     help: ArgumentHelp(
       "Labels that it was trained on: uniform-10, non-uniform-10, ... or a list such as 0,199,399.", valueName: "set"))
@@ -48,6 +54,8 @@ struct ModelsImportCommand: ParsableCommand {
   @Flag(help: "Print JSON.") var json = false
 
   func validate() throws {
+    guard output.hasSuffix(".safetensors") else { throw ValidationError("The output's name must end in .safetensors.") }
+    guard pairs == nil else { return try refuseStatements() }
     var missing: [String] = []
     if labelSet == nil { missing.append("--label-set (other labels than the trained ones give noise)") }
     if task == nil { missing.append("--task (denoise, super-resolve or translate: it decides what is fed in)") }
@@ -61,8 +69,19 @@ struct ModelsImportCommand: ParsableCommand {
         "A checkpoint does not say these, and they are not guessed: \(missing.joined(separator: "; ")).")
     }
     if contracts > 1 { throw ValidationError("Give one of --window, --percentiles and --full-range.") }
-    guard output.hasSuffix(".safetensors") else { throw ValidationError("The output's name must end in .safetensors.") }
     _ = try statement()
+  }
+
+  private func refuseStatements() throws {
+    let given = [
+      ("--label-set", labelSet != nil), ("--task", task != nil), ("--modality", modality != nil),
+      ("--window", window != nil), ("--percentiles", percentiles != nil), ("--full-range", fullRange),
+      ("--in-plane-spacing", inPlaneSpacing != nil), ("--slice-spacing", sliceSpacing != nil), ("--size", size != nil),
+      ("--licence", licence != nil), ("--citation", !citation.isEmpty),
+    ].filter(\.1).map(\.0)
+    guard given.isEmpty else {
+      throw ValidationError("The pairs say what \(given.joined(separator: ", ")) would: leave that out with --pairs.")
+    }
   }
 
   func run() throws {
@@ -71,7 +90,7 @@ struct ModelsImportCommand: ParsableCommand {
       throw FileError(.exists, "\(output) exists already; choose another name or give --if-exists replace")
     }
     let imported = try CheckpointImport.read(URL(fileURLWithPath: checkpoint))
-    let card = try imported.card(try statement())
+    let card = try card(of: imported)
     try ModelFile.write(
       card: card, parameters: imported.parameters, to: target, precision: half ? .float16 : .float32,
       ifExists: ifExists == .fail ? .fail : .replace)
@@ -93,6 +112,15 @@ struct ModelsImportCommand: ParsableCommand {
     var model: ModelReport
     var weights: CheckpointImport.Weights
     var trainingStep: Int?
+  }
+
+  private func card(of imported: CheckpointImport) throws -> ModelCard {
+    guard let pairs else { return try imported.card(try statement()) }
+    var card = try imported.card(
+      trainedOn: PairsFile.card(of: URL(fileURLWithPath: pairs)),
+      digest: ContentDigest.sha256(of: URL(fileURLWithPath: checkpoint)))
+    card.name = name ?? card.name
+    return card
   }
 
   /// The stated facts; throws `ValidationError` for what cannot be understood.

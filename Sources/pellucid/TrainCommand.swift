@@ -16,15 +16,18 @@ struct TrainCommand: AsyncParsableCommand {
       The folder receives a checkpoint, a log, a loss curve and at the end model.safetensors. A run that was stopped or \
       killed goes on with --resume, to the same bits. With --export no training is done: a checkpoint is made into a \
       model file. A configuration beside it may say anew what the card states of intended use, licence, citation and envelope.
+
+      With --pairs no training is done either: what would be trained on is written to one file, for training elsewhere \
+      (Workflows/pytorch). It holds the scans: treat it as you treat them.
       """)
 
   @Argument(help: "The configuration file; see Workflows/training.")
   var file: String?
-  @Option(name: [.short, .long], help: "The run's folder, or with --export the model file.")
+  @Option(name: [.short, .long], help: "The run's folder, or the file that --export or --pairs writes (.safetensors).")
   var output: String
   @Option(help: "What the paths in the configuration are relative to.")
   var dataFolder = "."
-  @Option(help: "Where simulated scans are kept (default: cache in the run's folder).")
+  @Option(help: "Where simulated scans are kept (default: cache in the run's folder; with --pairs nowhere).")
   var cache: String?
   @Flag(help: "Go on from the folder's checkpoint, if there is one.")
   var resume = false
@@ -38,19 +41,26 @@ struct TrainCommand: AsyncParsableCommand {
   var export: String?
   @Flag(help: "With --export: store the weights as float16.")
   var half = false
-  @Option(help: "With --export: if the model file exists, fail or replace.")
+  @Flag(help: "Write the pairs that would be trained on, and everything else that a run has to know.")
+  var pairs = false
+  @Option(help: "With --export or --pairs: if the file exists, fail or replace.")
   var ifExists: DegradeCommand.ReplaceChoice = .fail
 
   func validate() throws {
     guard file != nil || export != nil else {
       throw ValidationError("Give a configuration file or --export CHECKPOINT.")
     }
-    if export != nil, !output.hasSuffix(".safetensors") {
-      throw ValidationError("A model's name ends in .safetensors.")
+    if pairs, file == nil || export != nil {
+      throw ValidationError("--pairs goes with a configuration file, and not with --export.")
     }
-    if export != nil, resume || steps != nil || cache != nil || recompute {
-      throw ValidationError("With --export no training is done: leave out --resume, --steps, --cache and --recompute.")
+    if export != nil || pairs, !output.hasSuffix(".safetensors") {
+      throw ValidationError("The file's name must end in .safetensors.")
     }
+    if export != nil || pairs, resume || steps != nil || recompute {
+      throw ValidationError(
+        "With --export or --pairs no training is done: leave out --resume, --steps and --recompute.")
+    }
+    if export != nil, cache != nil { throw ValidationError("--export makes no scans: leave out --cache.") }
     if half, export == nil { throw ValidationError("--half goes with --export.") }
   }
 
@@ -67,6 +77,7 @@ struct TrainCommand: AsyncParsableCommand {
     }
     let configuration = try TrainingConfiguration(contentsOf: URL(fileURLWithPath: file ?? ""))
     StopRequest.install()
+    if pairs { return try writePairs(configuration, to: target) }
     let options = TrainingRun.Options(
       output: target, dataFolder: URL(fileURLWithPath: dataFolder), cache: cache.map { URL(fileURLWithPath: $0) },
       resume: resume, steps: steps, recompute: recompute, command: recordedCommand, software: Self.software)
@@ -82,13 +93,30 @@ struct TrainCommand: AsyncParsableCommand {
     }
   }
 
+  private func writePairs(_ configuration: TrainingConfiguration, to target: URL) throws {
+    // Scans take minutes to make.
+    if ifExists == .fail, FileManager.default.fileExists(atPath: target.path) {
+      throw FileError(.exists, "\(output) exists already; choose another name or give --if-exists replace")
+    }
+    let reporter = TrainingReporter()
+    let digest = try PairsFile.write(
+      configuration, dataFolder: URL(fileURLWithPath: dataFolder), cache: cache.map { URL(fileURLWithPath: $0) },
+      command: recordedCommand, software: Self.software, to: target, ifExists: ifExists == .fail ? .fail : .replace,
+      read: { try VolumeFile.read($0) }
+    ) { message in
+      if StopRequest.signal != 0 { throw ExitCode(128 + StopRequest.signal) }
+      reporter.say(message)
+    }
+    print("\(digest)  \(output)")
+  }
+
   static var software: String { "pellucid \(SoftwareRecord.pellucidVersion)" }
 
   /// The command without the folders of this machine.
   private var recordedCommand: String {
     let name = URL(fileURLWithPath: file ?? "").lastPathComponent
     let steps = steps.map { " --steps \($0)" } ?? ""
-    return "pellucid train \(name) --data-folder DATA --output RUN\(steps)"
+    return "pellucid train \(name) --data-folder DATA \(pairs ? "--pairs --output PAIRS" : "--output RUN")\(steps)"
   }
 }
 

@@ -181,6 +181,49 @@ struct TrainingCommandTests {
     }
   }
 
+  @Test("what was trained elsewhere on pairs comes in with their card, and nothing else does")
+  func trainedElsewhere() throws {
+    try with(trained: false) { scene in
+      let fixtures = Repository.root.appendingPathComponent("Tests/ModelsTests/Fixtures")
+      let network =
+        "{baseChannels: 32, channelMultipliers: [1, 2], residualBlocks: 1, attentionLevels: [1], normGroups: 8}"
+      let yaml = Self.configuration.replacing(
+        "{baseChannels: 32, channelMultipliers: [1], residualBlocks: 1, bottleneckAttention: false}", with: network)
+      try Data(yaml.utf8).write(to: scene.folder.appendingPathComponent("little.yaml"))
+      let make = ["train", "little.yaml", "--data-folder", "in", "--pairs", "-o", "pairs.safetensors"]
+      let made = try scene.execute(make)
+      #expect(made.exitCode == 0 && made.standardOutput.hasSuffix("  pairs.safetensors\n"), "\(made.standardError)")
+      #expect(try scene.execute(make).exitCode == 73)
+      func bring(_ name: String, _ more: String...) throws -> Executable.Outcome {
+        try scene.execute(
+          ["models", "import", fixtures.appendingPathComponent(name).path, "-o", "new.safetensors", "--pairs"]
+            + (more.isEmpty ? ["pairs.safetensors"] : more))
+      }
+      for (refused, code, reason) in [
+        (try bring("three-channels.pth"), 78, "another network"), (try bring("list-of-one.pth"), 78, "step"),
+        (try bring("official.pth", "pairs.safetensors", "--task", "denoise"), 64, "--task"),
+        (try bring("official.pth", fixtures.appendingPathComponent("forward.safetensors").path), 78, "no pairs"),
+      ] {
+        #expect(refused.exitCode == Int32(code) && refused.standardError.contains(reason), "\(refused.standardError)")
+        #expect(try !contents(of: scene.folder).contains("new.safetensors"))
+      }
+      let outcome = try bring("official.pth", "pairs.safetensors", "--name", "elsewhere")
+      #expect(outcome.exitCode == 0, "\(outcome.standardError)")
+      let card = try ModelFile.read(scene.folder.appendingPathComponent("new.safetensors")).card
+      let training = try #require(card.training)
+      #expect(card.name == "elsewhere" && card.architecture.normGroups == 8 && card.prediction.kind == .data)
+      #expect(training.steps == 1234 && training.samples == nil && training.configuration == yaml)
+      #expect(training.command.contains("--pairs") && training.software.contains("checkpoint SHA-256"))
+      let info = try scene.execute(["models", "info", "new.safetensors"])
+      #expect(info.standardOutput.contains("1234 steps, seed 1\n"), "\(info.standardOutput)")
+      let run = try scene.execute(["run", "in/scan.nii", "-o", "out.nii", "--model", "new.safetensors", "--steps", "1"])
+      #expect(run.exitCode == 0, "\(run.standardError)")
+      // Pairs are no model.
+      let pairs = try scene.execute(["run", "in/scan.nii", "-o", "no.nii", "--model", "pairs.safetensors"])
+      #expect(pairs.exitCode != 0 && pairs.errorLines.count == 1, "\(pairs.standardError)")
+    }
+  }
+
   @Test("a published checkpoint is imported with what it does not say, and refused without")
   func importCheckpoint() throws {
     try Scene.with { scene in

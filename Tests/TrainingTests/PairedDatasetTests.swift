@@ -220,8 +220,9 @@ import Volumes
       #expect(try planes() == Self.stack)
       #expect(try planes() == Self.stack)
       #expect(made == 1)
+      let folder = try #require(cache.folder)
       let file = try #require(
-        FileManager.default.contentsOfDirectory(at: cache.folder, includingPropertiesForKeys: nil).first)
+        FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil).first)
       var bytes = try Data(contentsOf: file)
       bytes[100] ^= 1
       try bytes.write(to: file)
