@@ -15,6 +15,8 @@ public struct CheckpointImport: Sendable {
   public let weights: Weights
   /// The optimiser step that the checkpoint was saved at, if it says so.
   public let trainingStep: Int?
+  /// SHA-256 of the pairs that it was trained on, if it says so (`Workflows/pytorch`).
+  public let pairsDigest: String?
   /// Things worth telling, one line each.
   public let warnings: [String]
 
@@ -70,7 +72,7 @@ public struct CheckpointImport: Sendable {
     let warning = "\(broken.count) tensors hold values that are not finite: \(ModelError.list(broken))"
     return CheckpointImport(
       parameters: ParameterSet(pairs), architecture: architecture, weights: choice.weights,
-      trainingStep: choice.trainingStep, warnings: broken.isEmpty ? [] : [warning])
+      trainingStep: choice.trainingStep, pairsDigest: choice.pairsDigest, warnings: broken.isEmpty ? [] : [warning])
   }
 }
 
@@ -78,11 +80,13 @@ public struct CheckpointImport: Sendable {
 struct CheckpointForm {
   let weights: CheckpointImport.Weights
   let trainingStep: Int?
+  let pairsDigest: String?
   let tensors: [(name: String, tensor: TorchTensor)]
 
   init(_ document: PickleDocument, name: String) throws(ModelError) {
     var source: PickleDocument.Value
     var step: Int?
+    var pairs: String?
     var weights = CheckpointImport.Weights.trained
     if let items = document.list(document.root) {
       guard let first = items.first else {
@@ -90,6 +94,8 @@ struct CheckpointForm {
       }
       source = first
       if items.count > 3, case .int(let number) = items[3] { step = number }
+      // The published code has the epoch here.
+      if items.count > 3, case .string(let text) = items[2] { pairs = text }
       if items.count >= 5, let last = items.last { (source, weights) = (last, .average) }
     } else if let entries = document.dictionary(document.root) {
       source = entries.first { $0.key == .string("state_dict") }?.value ?? document.root
@@ -126,6 +132,7 @@ struct CheckpointForm {
     }
     self.weights = weights
     self.trainingStep = step
+    self.pairsDigest = pairs
     self.tensors = tensors
   }
 }

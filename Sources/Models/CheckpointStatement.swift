@@ -58,9 +58,21 @@ extension CheckpointImport {
 
   /// The card of a model that was trained elsewhere: that of the pairs it was trained on, with what this checkpoint adds.
   ///
-  /// `digest` is the checkpoint's SHA-256. Throws a `ModelError` if the network is not the one that the pairs are for, or
-  /// the checkpoint does not say its step.
-  public func card(trainedOn pairs: ModelCard, digest: String) throws -> ModelCard {
+  /// The digests are SHA-256, of the pairs and of the checkpoint. Throws a `ModelError` if the checkpoint was trained on
+  /// others, or does not say what it was trained on and how long.
+  public func card(trainedOn pairs: ModelCard, pairsDigest digest: String, checkpointDigest: String) throws -> ModelCard
+  {
+    guard let pairsDigest, let trainingStep, trainingStep > 0, var training = pairs.training else {
+      throw ModelError(
+        .mismatch,
+        "the checkpoint does not say which pairs it was trained on, and for how many steps; Workflows/pytorch/train.py does"
+      )
+    }
+    guard pairsDigest == digest else {
+      throw ModelError(
+        .mismatch,
+        "the checkpoint was trained on pairs of SHA-256 \(ModelError.printable(pairsDigest)), not on these (\(digest))")
+    }
     var found = architecture
     // No shape tells how channels are grouped.
     found.normGroups = pairs.architecture.normGroups
@@ -70,14 +82,10 @@ extension CheckpointImport {
         "the checkpoint holds another network than the pairs are for (\(found.summary), not \(pairs.architecture.summary)); "
           + "give the pairs that it was trained on")
     }
-    guard let trainingStep, trainingStep > 0, var training = pairs.training else {
-      throw ModelError(
-        .mismatch, "the checkpoint does not say its step; save the list of five that Workflows/pytorch/train.py saves")
-    }
     var card = pairs
     (training.steps, training.samples) = (trainingStep, nil)
     training.command += "; trained elsewhere; pellucid models import CHECKPOINT --pairs PAIRS"
-    training.software += ", checkpoint SHA-256 \(digest)"
+    training.software += ", checkpoint SHA-256 \(checkpointDigest)"
     card.training = training
     try card.validate()
     return card

@@ -116,9 +116,10 @@ struct ModelsImportCommand: ParsableCommand {
 
   private func card(of imported: CheckpointImport) throws -> ModelCard {
     guard let pairs else { return try imported.card(try statement()) }
+    let file = URL(fileURLWithPath: pairs)
     var card = try imported.card(
-      trainedOn: PairsFile.card(of: URL(fileURLWithPath: pairs)),
-      digest: ContentDigest.sha256(of: URL(fileURLWithPath: checkpoint)))
+      trainedOn: PairsFile.card(of: file), pairsDigest: ContentDigest.sha256(of: file),
+      checkpointDigest: ContentDigest.sha256(of: URL(fileURLWithPath: checkpoint)))
     card.name = name ?? card.name
     return card
   }

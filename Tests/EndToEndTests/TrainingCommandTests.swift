@@ -1,6 +1,7 @@
 import Foundation
 import Models
 import NeuralNet
+import TestSupport
 import Testing
 import Volumes
 
@@ -181,33 +182,62 @@ struct TrainingCommandTests {
     }
   }
 
+  /// A checkpoint as Workflows/pytorch saves it, all weights a quarter.
+  private func checkpoint(_ architecture: UNetConfiguration, pairs: String, _ scene: Scene) throws -> String {
+    let tensors = try UNet(architecture).parameterShapes.map { name, shape in
+      // PyTorch's layout has the outputs first.
+      (name: name, shape: shape.count == 4 ? [shape[3], shape[2], shape[0], shape[1]] : shape.reversed())
+    }
+    var pickle = CheckpointBuilder.Pickle()
+    pickle.op("]")
+    pickle.op("(")
+    pickle.stateDict(tensors)
+    pickle.op("}")
+    pickle.text(pairs)
+    pickle.int(1234)
+    pickle.stateDict(tensors)
+    pickle.op("e")
+    try Data(CheckpointBuilder.checkpoint(pickle.finished)).write(to: scene.folder.appendingPathComponent("new.pth"))
+    return "new.pth"
+  }
+
   @Test("what was trained elsewhere on pairs comes in with their card, and nothing else does")
   func trainedElsewhere() throws {
     try with(trained: false) { scene in
-      let fixtures = Repository.root.appendingPathComponent("Tests/ModelsTests/Fixtures")
-      let network =
-        "{baseChannels: 32, channelMultipliers: [1, 2], residualBlocks: 1, attentionLevels: [1], normGroups: 8}"
       let yaml = Self.configuration.replacing(
-        "{baseChannels: 32, channelMultipliers: [1], residualBlocks: 1, bottleneckAttention: false}", with: network)
+        "bottleneckAttention: false}", with: "bottleneckAttention: false, normGroups: 8}")
       try Data(yaml.utf8).write(to: scene.folder.appendingPathComponent("little.yaml"))
       let make = ["train", "little.yaml", "--data-folder", "in", "--pairs", "-o", "pairs.safetensors"]
       let made = try scene.execute(make)
       #expect(made.exitCode == 0 && made.standardOutput.hasSuffix("  pairs.safetensors\n"), "\(made.standardError)")
       #expect(try scene.execute(make).exitCode == 73)
-      func bring(_ name: String, _ more: String...) throws -> Executable.Outcome {
+      let digest = String(made.standardOutput.prefix(64))
+      let network = UNetConfiguration(
+        inputChannels: 2, baseChannels: 32, channelMultipliers: [1], residualBlocks: 1, bottleneckAttention: false)
+      var wider = network
+      wider.inputChannels = 3
+      func bring(_ checkpoint: String, pairs: String = "pairs.safetensors", _ more: String...) throws
+        -> Executable.Outcome
+      {
         try scene.execute(
-          ["models", "import", fixtures.appendingPathComponent(name).path, "-o", "new.safetensors", "--pairs"]
-            + (more.isEmpty ? ["pairs.safetensors"] : more))
+          ["models", "import", checkpoint, "-o", "new.safetensors", "--pairs", pairs] + more)
       }
+      let fixtures = Repository.root.appendingPathComponent("Tests/ModelsTests/Fixtures")
+      let official = fixtures.appendingPathComponent("official.pth").path
       for (refused, code, reason) in [
-        (try bring("three-channels.pth"), 78, "another network"), (try bring("list-of-one.pth"), 78, "step"),
-        (try bring("official.pth", "pairs.safetensors", "--task", "denoise"), 64, "--task"),
-        (try bring("official.pth", fixtures.appendingPathComponent("forward.safetensors").path), 78, "no pairs"),
+        (try bring(official), 78, "which pairs"),
+        (try bring(checkpoint(network, pairs: String(digest.reversed()), scene)), 78, "not on these"),
+        (try bring(checkpoint(wider, pairs: digest, scene)), 78, "another network"),
+        (
+          try bring(checkpoint(network, pairs: digest, scene), pairs: "pairs.safetensors", "--task", "denoise"), 64,
+          "--task"
+        ),
+        (try bring("new.pth", pairs: fixtures.appendingPathComponent("forward.safetensors").path), 78, "no pairs"),
       ] {
         #expect(refused.exitCode == Int32(code) && refused.standardError.contains(reason), "\(refused.standardError)")
         #expect(try !contents(of: scene.folder).contains("new.safetensors"))
       }
-      let outcome = try bring("official.pth", "pairs.safetensors", "--name", "elsewhere")
+      let outcome = try bring("new.pth", pairs: "pairs.safetensors", "--name", "elsewhere")
       #expect(outcome.exitCode == 0, "\(outcome.standardError)")
       let card = try ModelFile.read(scene.folder.appendingPathComponent("new.safetensors")).card
       let training = try #require(card.training)

@@ -4,6 +4,7 @@ The file is a .safetensors file. Its tensors are stacks of planes, [plane, row, 
 [-1, 1] times 32767. Its metadata hold the card of the model to be (`pellucid`) and what a run does (`pellucid-pairs`).
 """
 
+import hashlib
 import json
 import random
 import struct
@@ -12,6 +13,14 @@ import numpy as np
 import torch
 
 SCALE = 32767.0
+
+
+def sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 24):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 class Variant:
@@ -83,6 +92,7 @@ class Pairs:
             length = struct.unpack("<Q", file.read(8))[0]
             header = json.loads(file.read(length))
         texts = header.pop("__metadata__")
+        self.sha256 = sha256(path)
         self.card, self.run = json.loads(texts["pellucid"]), json.loads(texts["pellucid-pairs"])
         if self.run["formatVersion"] != 1:
             raise SystemExit(f"{path} has format {self.run['formatVersion']}, this script reads 1")

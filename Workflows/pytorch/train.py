@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import os
+import signal
 import time
 
 import torch
@@ -52,14 +53,20 @@ class Run:
             self.load()
 
     def load(self):
-        trained, optimizer, _, self.step, self.average = torch.load(self.path, map_location=self.device, weights_only=True)
+        kept = torch.load(self.path, map_location=self.device, weights_only=True)
+        trained, optimizer, pairs, self.step, self.average = kept
+        if pairs != self.pairs.sha256:
+            raise SystemExit(f"{self.path} was trained on other pairs (SHA-256 {pairs}): choose another name")
         self.network.load_state_dict(trained)
         self.optimizer.load_state_dict(optimizer)
 
     def save(self):
-        """The official list: weights, optimiser, epoch, step, moving average. Written whole or not at all."""
+        """The list of the published code: weights, optimiser, (there the epoch) the pairs' SHA-256, step, moving average.
+
+        Written whole or not at all.
+        """
         part = self.path + ".part"
-        torch.save([self.network.state_dict(), self.optimizer.state_dict(), 0, self.step, self.average], part)
+        torch.save([self.network.state_dict(), self.optimizer.state_dict(), self.pairs.sha256, self.step, self.average], part)
         os.replace(part, self.path)
 
     def learning_rate(self, step):
@@ -119,7 +126,13 @@ class Run:
         report, losses, started = self.pairs.run["report"], [], time.monotonic()
         scalars = sum(value.numel() for value in self.network.parameters())
         print(f"{self.pairs.card['name']}: {scalars} parameters on {self.device}, from step {self.step}", flush=True)
+        stop = []
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda number, _: stop.append(number))
         while self.step < self.steps:
+            if stop:
+                self.save()
+                raise SystemExit(f"stopped at step {self.step}; go on with --resume")
             losses.append(self.take_step())
             if not math.isfinite(losses[-1]):
                 raise SystemExit(f"the loss is no longer a number at step {self.step}: lower the learning rate or clip")

@@ -1,26 +1,28 @@
 /// Writes checkpoints for tests: pickles instruction by instruction, and zip archives around them.
-struct CheckpointBuilder {
+public struct CheckpointBuilder {
   /// Pickle instructions.
-  struct Pickle {
-    var bytes: [UInt8] = [0x80, 2]
+  public struct Pickle {
+    public var bytes: [UInt8] = [0x80, 2]
 
-    mutating func op(_ character: Character) { bytes.append(character.asciiValue!) }
-    mutating func text(_ text: String) {
+    public init() {}
+
+    public mutating func op(_ character: Character) { bytes.append(character.asciiValue!) }
+    public mutating func text(_ text: String) {
       op("X")
       bytes += little(UInt64(text.utf8.count), 4) + Array(text.utf8)
     }
-    mutating func int(_ value: Int) {
+    public mutating func int(_ value: Int) {
       op("J")
       bytes += little(UInt64(bitPattern: Int64(value)), 4)
     }
-    mutating func global(_ module: String, _ name: String) { bytes += Array("c\(module)\n\(name)\n".utf8) }
-    mutating func tuple(_ values: [Int]) {
+    public mutating func global(_ module: String, _ name: String) { bytes += Array("c\(module)\n\(name)\n".utf8) }
+    public mutating func tuple(_ values: [Int]) {
       op("(")
       values.forEach { int($0) }
       op("t")
     }
     /// A tensor that is a view of storage `key`.
-    mutating func tensor(
+    public mutating func tensor(
       _ shape: [Int], strides: [Int]? = nil, offset: Int = 0, key: String = "0", count: Int = 1,
       type: String = "FloatStorage"
     ) {
@@ -45,7 +47,7 @@ struct CheckpointBuilder {
       op("R")
     }
     /// A dictionary of tensors whose elements are all the one number of storage 0.
-    mutating func stateDict(_ tensors: [(name: String, shape: [Int])]) {
+    public mutating func stateDict(_ tensors: [(name: String, shape: [Int])]) {
       op("}")
       op("(")
       for (name, shape) in tensors {
@@ -55,11 +57,11 @@ struct CheckpointBuilder {
       op("u")
     }
     /// The whole pickle.
-    var finished: [UInt8] { bytes + [UInt8(ascii: ".")] }
+    public var finished: [UInt8] { bytes + [UInt8(ascii: ".")] }
   }
 
   /// A zip archive with stored entries, as torch.save writes it.
-  static func zip(_ entries: [(name: String, bytes: [UInt8])], method: UInt16 = 0) -> [UInt8] {
+  public static func zip(_ entries: [(name: String, bytes: [UInt8])], method: UInt16 = 0) -> [UInt8] {
     var out: [UInt8] = []
     var directory: [UInt8] = []
     for (name, bytes) in entries {
@@ -78,7 +80,7 @@ struct CheckpointBuilder {
   }
 
   /// A checkpoint from a pickle and one storage of one number.
-  static func checkpoint(_ pickle: [UInt8], storage: [UInt8] = [0, 0, 0x80, 0x3e]) -> [UInt8] {
+  public static func checkpoint(_ pickle: [UInt8], storage: [UInt8] = [0, 0, 0x80, 0x3e]) -> [UInt8] {
     zip([
       ("x/data.pkl", pickle), ("x/byteorder", Array("little".utf8)), ("x/data/0", storage),
       ("x/version", [0x33, 0x0a]),
