@@ -2,20 +2,27 @@
 public struct CheckpointBuilder {
   /// Pickle instructions.
   public struct Pickle {
+    /// What was written so far.
     public var bytes: [UInt8] = [0x80, 2]
 
+    /// Nothing but the protocol.
     public init() {}
 
+    /// An instruction without an argument.
     public mutating func op(_ character: Character) { bytes.append(character.asciiValue!) }
+    /// A string.
     public mutating func text(_ text: String) {
       op("X")
       bytes += little(UInt64(text.utf8.count), 4) + Array(text.utf8)
     }
+    /// A whole number of 32 bits.
     public mutating func int(_ value: Int) {
       op("J")
       bytes += little(UInt64(bitPattern: Int64(value)), 4)
     }
+    /// Something that Python would import.
     public mutating func global(_ module: String, _ name: String) { bytes += Array("c\(module)\n\(name)\n".utf8) }
+    /// Whole numbers as a tuple.
     public mutating func tuple(_ values: [Int]) {
       op("(")
       values.forEach { int($0) }
