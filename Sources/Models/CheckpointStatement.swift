@@ -76,6 +76,10 @@ extension CheckpointImport {
     var found = architecture
     // No shape tells how channels are grouped.
     found.normGroups = pairs.architecture.normGroups
+    // No checkpoint says in which order levels were listed.
+    if Set(found.attentionLevels) == Set(pairs.architecture.attentionLevels) {
+      found.attentionLevels = pairs.architecture.attentionLevels
+    }
     guard found == pairs.architecture else {
       throw ModelError(
         .mismatch,

@@ -50,6 +50,7 @@ struct PairsDescription: Encodable {
     var validationSlices: Int
     var validationSize: Int
     var checkpointEvery: Int
+    var checkpointMinutes: Double
   }
 
   var formatVersion = 1
@@ -88,7 +89,8 @@ struct PairsDescription: Encodable {
     let told = configuration.schedules
     report = Report(
       logEvery: told.logEvery, validateEvery: told.validateEvery, validationSlices: told.validationSlices,
-      validationSize: told.validationSize, checkpointEvery: told.checkpointEvery)
+      validationSize: told.validationSize, checkpointEvery: told.checkpointEvery,
+      checkpointMinutes: told.checkpointMinutes)
     training = Self.entries(data.training, name)
     validation = data.validation.map { Self.entries($0, name) } ?? []
   }

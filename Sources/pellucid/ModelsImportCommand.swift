@@ -86,6 +86,9 @@ struct ModelsImportCommand: ParsableCommand {
 
   func run() throws {
     let target = URL(fileURLWithPath: output)
+    if let pairs, URL(fileURLWithPath: pairs).resolvingSymlinksInPath() == target.resolvingSymlinksInPath() {
+      throw FileError(.exists, "\(output) holds the pairs, which the model would replace; choose another name")
+    }
     if ifExists == .fail, FileManager.default.fileExists(atPath: target.path) {
       throw FileError(.exists, "\(output) exists already; choose another name or give --if-exists replace")
     }

@@ -9,6 +9,7 @@ same as that of the training.
 """
 
 import argparse
+import math
 import os
 import subprocess
 import sys
@@ -59,7 +60,8 @@ def compare(name, options, folder):
         known = [row["figures"][key] for key in ("psnrInput", "psnrOneEvaluation", "psnr")]
         if row["data"] != data:
             sys.exit(f"{name}: the card has {row['data']} where the pairs have {data}")
-        worst = max([worst] + [abs(a - b) for a, b in zip(known, found)])
+        # What is no number is no agreement.
+        worst = max([worst] + [abs(a - b) if math.isfinite(b) else math.inf for a, b in zip(known, found)])
         print(f"{name}, {data}, level {level:g}: " + ", ".join(f"{a:.2f} / {b:.2f}" for a, b in zip(known, found)))
     return worst
 

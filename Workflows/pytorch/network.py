@@ -86,7 +86,7 @@ class Embedding(nn.Module):
 
     def forward(self, labels):
         half = self.base // 2
-        frequencies = torch.exp(torch.arange(half, dtype=torch.float32) * (-math.log(10000) / (half - 1)))
+        frequencies = torch.exp(torch.arange(half, dtype=torch.float32, device=labels.device) * (-math.log(10000) / (half - 1)))
         angles = labels.float()[:, None] * frequencies[None, :]
         waves = torch.cat([angles.sin(), angles.cos()], dim=1)
         return self.dense[1](F.silu(self.dense[0](waves.to(self.dense[0].weight.dtype))))

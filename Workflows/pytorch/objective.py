@@ -133,11 +133,12 @@ class Objective:
             truth, wrong = batch.targets - self.centre(batch.conditions), errors
         predicted = truth + scales[:, None, None, None] * wrong
         pixels = block_sizes(truth)
-        delta = typical[:, None, None, None]
+        # Slices that are all alike have no difference to learn: they count nothing, and divide by nothing.
+        delta = torch.where(typical > 0, typical, torch.ones_like(typical))[:, None, None, None]
         own, goal = block_means(predicted ** 2) + delta, block_means(truth ** 2) + delta
         terms = (pixels * (torch.log(own / goal) + goal / own - 1)).sum(dim=(1, 2, 3))
         factors = self.loss_settings["sliceDetail"] * problem.weights[later] * typical / scales ** 2
-        return (factors * terms)[typical > 0].sum()
+        return (factors * terms).sum()
 
 
 def block_means(images):

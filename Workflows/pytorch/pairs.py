@@ -15,6 +15,20 @@ import torch
 SCALE = 32767.0
 
 
+def read_header(path):
+    """What the file says of itself, and where its tensors begin."""
+    try:
+        with open(path, "rb") as file:
+            length = struct.unpack("<Q", file.read(8))[0]
+            header = json.loads(file.read(length))
+        header["__metadata__"]["pellucid-pairs"]
+    except OSError as error:
+        raise SystemExit(f"{path} cannot be read: {error.strerror}")
+    except (struct.error, ValueError, KeyError, TypeError, MemoryError):
+        raise SystemExit(f"{path} holds no pairs; make them with `pellucid train CONFIG.yaml --pairs`")
+    return header, 8 + length
+
+
 def sha256(path):
     digest = hashlib.sha256()
     with open(path, "rb") as file:
@@ -88,9 +102,7 @@ class Pairs:
     """The file, with its stacks on a device."""
 
     def __init__(self, path, device="cpu"):
-        with open(path, "rb") as file:
-            length = struct.unpack("<Q", file.read(8))[0]
-            header = json.loads(file.read(length))
+        header, start = read_header(path)
         texts = header.pop("__metadata__")
         self.sha256 = sha256(path)
         self.card, self.run = json.loads(texts["pellucid"]), json.loads(texts["pellucid-pairs"])
@@ -99,7 +111,9 @@ class Pairs:
         stacks = {}
         for name, entry in header.items():
             first, last = entry["data_offsets"]
-            values = np.fromfile(path, "<i2", (last - first) // 2, offset=8 + length + first)
+            values = np.fromfile(path, "<i2", (last - first) // 2, offset=start + first)
+            if len(values) * 2 != last - first:
+                raise SystemExit(f"{path} is shorter than its header says: get it again")
             stacks[name] = torch.from_numpy(values.reshape(entry["shape"]).astype(np.int16, copy=False)).to(device)
         self.training = [Entry(one, stacks) for one in self.run["training"]]
         self.validation = [Entry(one, stacks) for one in self.run["validation"]]

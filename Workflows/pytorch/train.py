@@ -13,6 +13,7 @@ import json
 import math
 import os
 import signal
+import sys
 import time
 
 import torch
@@ -29,16 +30,20 @@ def arguments():
     parser.add_argument("--steps", type=int, help="steps of the whole run, instead of the configuration's")
     parser.add_argument("--resume", action="store_true", help="go on from the checkpoint, if there is one")
     parser.add_argument("--device", help="such as cuda:1 or cpu (default: a GPU if there is one)")
+    parser.add_argument("--tf32", action="store_true", help="let a GPU round products to 10 bits, which is faster")
     return parser.parse_args()
 
 
 class Run:
     def __init__(self, options):
+        if options.device is None and not torch.cuda.is_available():
+            print("warning: torch finds no GPU; training on the processor", file=sys.stderr)
         self.device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = options.tf32
         self.path, self.pairs = options.output, Pairs(options.pairs, self.device)
         self.objective = Objective(self.pairs.card, self.pairs.run)
         self.settings, self.seed = self.pairs.run["optimizer"], self.pairs.card["training"]["seed"]
-        self.steps, self.step = options.steps or self.settings["steps"], 0
+        self.step = 0
         torch.manual_seed(self.seed)
         self.network = UNet.of_card(self.pairs.card["architecture"])
         if self.objective.prediction["skip"] != "none":  # then it starts as what it is added to
@@ -51,10 +56,21 @@ class Run:
             if not options.resume:
                 raise SystemExit(f"{self.path} exists: go on with --resume, or choose another name")
             self.load()
+        # Of a run that goes on, the steps that it was started with; they decide the learning rate.
+        kept = self.optimizer.param_groups[0].get("steps", self.settings["steps"])
+        self.steps = kept if options.steps is None else options.steps
+        self.optimizer.param_groups[0]["steps"] = self.steps
+        try:  # What cannot be written is better known now.
+            os.makedirs(os.path.dirname(os.path.abspath(self.path)), exist_ok=True)
+            open(self.path + ".part", "wb").close()
+        except OSError as error:
+            raise SystemExit(f"{self.path} cannot be written: {error.strerror}")
 
     def load(self):
-        kept = torch.load(self.path, map_location=self.device, weights_only=True)
-        trained, optimizer, pairs, self.step, self.average = kept
+        # Adam's counters belong on the processor: on a GPU each would be waited for in every step.
+        kept = torch.load(self.path, map_location="cpu", weights_only=True)
+        trained, optimizer, pairs, self.step, average = kept
+        self.average = {name: value.to(self.device) for name, value in average.items()}
         if pairs != self.pairs.sha256:
             raise SystemExit(f"{self.path} was trained on other pairs (SHA-256 {pairs}): choose another name")
         self.network.load_state_dict(trained)
@@ -78,7 +94,7 @@ class Run:
 
     def take_step(self):
         step, objective, settings = self.step + 1, self.objective, self.objective.loss_settings
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        generator = torch.Generator().manual_seed((self.seed * 1_000_003 + step) % (1 << 63))
         comparison = objective.comparison(step)
         batch = self.pairs.batch(step, comparison == "pairs")
         count = len(batch.targets)
@@ -94,8 +110,9 @@ class Run:
         loss = objective.loss(output, problem, batch, comparison)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        if self.settings.get("clipNorm"):
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings["clipNorm"])
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.settings.get("clipNorm") or math.inf)
+        if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+            raise SystemExit(f"loss or gradient is no longer a number at step {step}: lower learningRate or set clipNorm")
         for group in self.optimizer.param_groups:
             group["lr"] = self.learning_rate(step)
         self.optimizer.step()
@@ -124,6 +141,7 @@ class Run:
 
     def go(self):
         report, losses, started = self.pairs.run["report"], [], time.monotonic()
+        saved = started
         scalars = sum(value.numel() for value in self.network.parameters())
         print(f"{self.pairs.card['name']}: {scalars} parameters on {self.device}, from step {self.step}", flush=True)
         stop = []
@@ -132,20 +150,21 @@ class Run:
         while self.step < self.steps:
             if stop:
                 self.save()
-                raise SystemExit(f"stopped at step {self.step}; go on with --resume")
+                print(f"stopped at step {self.step}; go on with --resume", file=sys.stderr)
+                sys.exit(128 + stop[0])
             losses.append(self.take_step())
-            if not math.isfinite(losses[-1]):
-                raise SystemExit(f"the loss is no longer a number at step {self.step}: lower the learning rate or clip")
             at_end = self.step == self.steps
             if self.step % report["logEvery"] == 0 or at_end:
                 line = {"step": self.step, "loss": sum(losses) / len(losses), "rate": self.learning_rate(self.step),
                         "seconds": round(time.monotonic() - started, 1)}
                 print(json.dumps(line), flush=True)
                 losses = []
+            minutes = (time.monotonic() - saved) / 60
+            if self.step % report["checkpointEvery"] == 0 or minutes > report["checkpointMinutes"] or at_end:
+                self.save()
+                saved = time.monotonic()
             if report["validateEvery"] and (self.step % report["validateEvery"] == 0 or at_end):
                 self.validate()
-            if self.step % report["checkpointEvery"] == 0 or at_end:
-                self.save()
 
 
 def psnr(images, targets):

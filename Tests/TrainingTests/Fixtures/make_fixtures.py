@@ -1,6 +1,7 @@
 """Makes `objective.safetensors`: what the training objective of Workflows/pytorch says of made-up batches.
 
     python make_fixtures.py          (needs torch and numpy; made with torch 2.13, any recent version will do)
+    python make_fixtures.py --check  compares what is stored with what it says now
 
 All is computed in double precision from inputs that are exact in float32; gradients are PyTorch's own. Blocks of 16 pixels
 do not fit the images of 18, so that those at the edges are smaller.
@@ -68,6 +69,8 @@ def case(name, images):
     batch.conditions = (images["told"] if name == "follows-noise" else images["conditions"])[:, :seen]
     batch.targets = images["targets"]
     batch.input_errors, batch.slice_differences = torch.tensor(INPUT_ERRORS), torch.tensor(SLICE_DIFFERENCES)
+    if name == "neighbours":
+        batch.slice_differences[1] = 0  # slices that are all alike count nothing
     shares = torch.tensor(SHARES) if loss["guessError"] else torch.zeros(4)
     problem = objective.problem(batch, POSITIONS, images["noise"], shares, images["own"] if own else None)
     output = images["output"].clone().requires_grad_(True)
@@ -77,7 +80,7 @@ def case(name, images):
     return {"noisy": problem.noisy, "loss": value.detach().reshape(1), "gradient": output.grad, "data": data}
 
 
-def write_safetensors(name, tensors):
+def safetensors(tensors):
     header, blobs, offset = {}, [], 0
     for key, value in tensors.items():
         blob = np.ascontiguousarray(value.numpy(), dtype="<f4").tobytes()
@@ -86,8 +89,20 @@ def write_safetensors(name, tensors):
         offset += len(blob)
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    with open(os.path.join(folder, name), "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text + b"".join(blobs))
+    return struct.pack("<Q", len(text)) + text + b"".join(blobs)
+
+
+def check(made, path):
+    """What is computed in double precision may differ in the last bits of a float, and in nothing else."""
+    with open(path, "rb") as file:
+        stored = file.read()
+    start = 8 + struct.unpack("<Q", stored[:8])[0]
+    if len(stored) != len(made) or stored[:start] != made[:start]:
+        sys.exit(f"{path} holds other tensors")
+    a, b = (np.frombuffer(one, "<f4", offset=start) for one in (stored, made))
+    if not np.allclose(a, b, rtol=1e-5, atol=1e-7):
+        sys.exit(f"{path} differs by up to {np.abs(a - b).max()}")
+    print("as stored")
 
 
 images = inputs()
@@ -95,4 +110,9 @@ tensors = dict(images)
 for name in CASES:
     tensors.update({f"{name}.{key}": value for key, value in case(name, images).items()})
     print(name, tensors[f"{name}.loss"].item())
-write_safetensors("objective.safetensors", tensors)
+path = os.path.join(folder, "objective.safetensors")
+if "--check" in sys.argv:
+    check(safetensors(tensors), path)
+else:
+    with open(path, "wb") as file:
+        file.write(safetensors(tensors))
