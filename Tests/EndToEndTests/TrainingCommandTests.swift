@@ -237,6 +237,12 @@ struct TrainingCommandTests {
         #expect(refused.exitCode == Int32(code) && refused.standardError.contains(reason), "\(refused.standardError)")
         #expect(try !contents(of: scene.folder).contains("new.safetensors"))
       }
+      let over = try scene.execute(
+        [
+          "models", "import", "new.pth", "--pairs", "pairs.safetensors", "-o", "./pairs.safetensors", "--if-exists",
+          "replace",
+        ])
+      #expect(over.exitCode == 73 && over.standardError.contains("holds the pairs"), "\(over.standardError)")
       let outcome = try bring("new.pth", pairs: "pairs.safetensors", "--name", "elsewhere")
       #expect(outcome.exitCode == 0, "\(outcome.standardError)")
       let card = try ModelFile.read(scene.folder.appendingPathComponent("new.safetensors")).card

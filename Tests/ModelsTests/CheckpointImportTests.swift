@@ -60,6 +60,44 @@ import Testing
     }
   }
 
+  @Test(
+    "a checkpoint of pairs takes their card, in whatever order that lists what no checkpoint orders, and no others'")
+  func trainedOnPairs() throws {
+    func card(_ step: Int = 20, of digest: String = "abc", _ change: (inout ModelCard) -> Void = { _ in }) throws
+      -> ModelCard
+    {
+      var pickle = CheckpointBuilder.Pickle()
+      pickle.op("]")
+      pickle.op("(")
+      pickle.stateDict([])
+      pickle.op("}")
+      pickle.text("abc")
+      pickle.int(step)
+      pickle.stateDict(fileShapes(Fixtures.architecture))
+      pickle.op("e")
+      var pairs = Fixtures.card(Fixtures.architecture)
+      pairs.training = TrainingRecord(
+        data: ["a"], heldOut: [], steps: 0, samples: 0, seed: 1, command: "c", configuration: "", software: "s")
+      change(&pairs)
+      return try withTemporaryFolder { folder in
+        let url = folder.appendingPathComponent("ckpt.pth")
+        try Data(CheckpointBuilder.checkpoint(pickle.finished)).write(to: url)
+        return try CheckpointImport.read(url).card(trainedOn: pairs, pairsDigest: digest, checkpointDigest: "def")
+      }
+    }
+    let twice = try card {
+      $0.architecture.attentionLevels = [1, 1]
+      $0.architecture.normGroups = 4
+    }
+    #expect(twice.architecture.attentionLevels == [1, 1] && twice.architecture.normGroups == 4)
+    #expect(twice.training?.steps == 20 && twice.training?.software == "s, checkpoint SHA-256 def")
+    #expect(throws: ModelError.self) { _ = try card { $0.architecture.attentionLevels = [0] } }
+    #expect(throws: ModelError.self) { _ = try card { $0.architecture.residualBlocks = 2 } }
+    #expect(throws: ModelError.self) { _ = try card { $0.training = nil } }
+    #expect(throws: ModelError.self) { _ = try card(0) }
+    #expect(throws: ModelError.self) { _ = try card(of: "abd") }
+  }
+
   @Test("missing, superfluous and misshapen tensors are named") func names() throws {
     let shapes = fileShapes(Fixtures.tiny)
     func error(_ tensors: [(name: String, shape: [Int])]) throws -> ModelError? {
