@@ -105,6 +105,17 @@ import Volumes
     }
   }
 
+  @Test func `what is held out has noise that training has not seen, even of the same scan`() throws {
+    let yaml = TinyTraining.yaml().replacing("[{path: b.nii, slices: 4-5,", with: "[{path: a.nii, slices: 0-3,")
+    try withTemporaryFolder { folder in
+      let data = try TrainingData(
+        TrainingConfiguration(yaml: yaml), folder: TinyTraining.folder(folder), cache: nil, read: TinyTraining.read,
+        progress: { _ in })
+      let held = try #require(data.validation).entries[0].variants[0], trained = data.training.entries[0].variants[0]
+      #expect(held.level == trained.level && held.target == trained.target && held.condition != trained.condition)
+    }
+  }
+
   @Test func `planes of super-resolution are seen a gap apart`() throws {
     let yaml = TinyTraining.yaml()
       .replacing("task: denoise", with: "task: super-resolve\nconditionSlices: [-1, 0, 1]")
