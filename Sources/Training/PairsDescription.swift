@@ -22,36 +22,6 @@ struct PairsDescription: Encodable {
     var weight: Double
     var variants: [Variant]
   }
-  struct Loss: Encodable {
-    var relativeToInput: Bool
-    var guessError: Double
-    var guess: String
-    var linearBeyond: Double?
-    var sliceDetail: Double
-    var sliceDetailAfter: Int
-  }
-  struct Patches: Encodable {
-    var sizes: [Int]
-    var batch: Int
-    var flips: Bool
-  }
-  struct Optimizer: Encodable {
-    var steps: Int
-    var learningRate: Double
-    var finalLearningRate: Double
-    var warmupSteps: Int
-    var clipNorm: Double?
-    var emaDecay: Double
-    var emaWarmUp: Bool
-  }
-  struct Report: Encodable {
-    var logEvery: Int
-    var validateEvery: Int
-    var validationSlices: Int
-    var validationSize: Int
-    var checkpointEvery: Int
-    var checkpointMinutes: Double
-  }
 
   var formatVersion = 1
   /// Condition channels whose mean a prediction with a skip starts from.
@@ -61,10 +31,10 @@ struct PairsDescription: Encodable {
   var noise: [Double]
   var labelWeights: [Double]
   var noiseLevelJitter: Double
-  var loss: Loss
-  var patches: Patches
-  var optimizer: Optimizer
-  var report: Report
+  var loss: TrainingConfiguration.LossSettings
+  var patches: TrainingConfiguration.PatchSettings
+  var optimizer: TrainingConfiguration.OptimizerSettings
+  var report: TrainingConfiguration.ReportSettings
   var training: [Entry]
   var validation: [Entry]
 
@@ -76,21 +46,10 @@ struct PairsDescription: Encodable {
     noise = labels.map(objective.schedule.noise)
     labelWeights = objective.weights
     noiseLevelJitter = configuration.noiseLevel?.jitter ?? 0
-    let given = configuration.loss
-    loss = Loss(
-      relativeToInput: given.relativeToInput, guessError: given.guessError, guess: given.guess.rawValue,
-      linearBeyond: given.linearBeyond, sliceDetail: given.sliceDetail, sliceDetailAfter: given.sliceDetailAfter)
-    let cut = configuration.patches
-    patches = Patches(sizes: cut.sizes, batch: cut.batch, flips: cut.flips)
-    let way = configuration.optimizer
-    optimizer = Optimizer(
-      steps: way.steps, learningRate: way.learningRate, finalLearningRate: way.finalLearningRate,
-      warmupSteps: way.warmupSteps, clipNorm: way.clipNorm, emaDecay: way.emaDecay, emaWarmUp: way.emaWarmUp)
-    let told = configuration.schedules
-    report = Report(
-      logEvery: told.logEvery, validateEvery: told.validateEvery, validationSlices: told.validationSlices,
-      validationSize: told.validationSize, checkpointEvery: told.checkpointEvery,
-      checkpointMinutes: told.checkpointMinutes)
+    loss = configuration.loss
+    patches = configuration.patches
+    optimizer = configuration.optimizer
+    report = configuration.schedules
     training = Self.entries(data.training, name)
     validation = data.validation.map { Self.entries($0, name) } ?? []
   }

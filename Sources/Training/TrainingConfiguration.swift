@@ -95,7 +95,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   }
 
   /// What takes the place of c in the guess that a noisy image is made of.
-  public enum Guess: String, Sendable, CaseIterable {
+  public enum Guess: String, Sendable, CaseIterable, Encodable {
     /// What the prediction starts from: the condition, or what its intensity map makes of it.
     case start
     /// What the network, as it is now, predicts from the same noise alone at the noisiest label; the gradient does not
@@ -107,7 +107,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   }
 
   /// What the loss allows for; all of it is for data predictions, what compares with the input for those with a skip.
-  public struct LossSettings: Sendable, Equatable {
+  public struct LossSettings: Sendable, Equatable, Encodable {
     /// Whether errors count relative to the mean squared error of the input, for each scan and strength.
     ///
     /// Quality is told in decibels, which are relative too; without it the noisiest scans rule the loss.
@@ -141,7 +141,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   }
 
   /// How patches are cut.
-  public struct PatchSettings: Sendable, Equatable {
+  public struct PatchSettings: Sendable, Equatable, Encodable {
     /// Rows and columns of a patch; each step draws one of the sizes.
     ///
     /// Group normalisation takes its statistics from the whole image, so a network that saw nothing but small patches
@@ -160,7 +160,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   }
 
   /// How the weights follow the loss.
-  public struct OptimizerSettings: Sendable, Equatable {
+  public struct OptimizerSettings: Sendable, Equatable, Encodable {
     /// Steps of the whole run.
     public var steps: Int
     /// The largest learning rate.
@@ -178,7 +178,7 @@ public struct TrainingConfiguration: Sendable, Equatable {
   }
 
   /// How often the run says and saves what.
-  public struct ReportSettings: Sendable, Equatable {
+  public struct ReportSettings: Sendable, Equatable, Encodable {
     /// Steps between lines of the log.
     public var logEvery: Int
     /// Steps between validations; 0 for none.

@@ -14,6 +14,13 @@ import torch
 
 SCALE = 32767.0
 
+# What this script follows of a configuration. A setting that it does not know would be left out silently.
+KNOWN = {
+    "loss": {"relativeToInput", "guessError", "guess", "linearBeyond", "sliceDetail", "sliceDetailAfter"},
+    "patches": {"sizes", "batch", "flips"},
+    "optimizer": {"steps", "learningRate", "finalLearningRate", "warmupSteps", "clipNorm", "emaDecay", "emaWarmUp"},
+}
+
 
 def read_header(path):
     """What the file says of itself, and where its tensors begin."""
@@ -106,8 +113,9 @@ class Pairs:
         texts = header.pop("__metadata__")
         self.sha256 = sha256(path)
         self.card, self.run = json.loads(texts["pellucid"]), json.loads(texts["pellucid-pairs"])
-        if self.run["formatVersion"] != 1:
-            raise SystemExit(f"{path} has format {self.run['formatVersion']}, this script reads 1")
+        unknown = [f"{part}.{key}" for part, known in KNOWN.items() for key in set(self.run[part]) - known]
+        if self.run["formatVersion"] != 1 or unknown:
+            raise SystemExit(f"{path} is for a newer train.py (format {self.run['formatVersion']}; {', '.join(unknown)})")
         stacks = {}
         for name, entry in header.items():
             first, last = entry["data_offsets"]
